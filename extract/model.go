@@ -1,0 +1,93 @@
+// Package extract turns what a page shows into typed rows. It owns the script
+// that reads a page from inside, the grid that comes of it, JSON to rows, column
+// names, and the rules by which a column gets its type.
+//
+// It does no I/O: it opens no page and no connection. What comes from a page is
+// data; nothing of it is ever evaluated.
+package extract
+
+import "github.com/tabfarm/tabfarm/recipe"
+
+// Proof says why the rows of a table are all there.
+type Proof string
+
+// The proofs.
+const (
+	ProofTotal  Proof = "total"  // the number stated was met
+	ProofSource Proof = "source" // all rows of the response or grid the page drew from
+	ProofEnd    Proof = "end"    // the document ended, the last page was reached, scrolling came to its end
+	ProofNone   Proof = "none"
+)
+
+// Reading is what the script read of one page, and what the page asked for.
+type Reading struct {
+	URL   string
+	Title string
+	Lang  string // html lang
+	// Settled is false when the page never came to rest and was read at its deadline.
+	Settled bool
+	Grids   []Grid
+	// Signs are hints that the page is not the one meant: "password", "captcha", "denied", "spinner".
+	Signs []string
+}
+
+// Grid is one table or grid as text cells, before types. A nil cell is a place
+// where the table has no cell.
+type Grid struct {
+	Table    string // recipe table that asked for it, "" when all tables were asked for
+	Selector string // CSS that finds it
+	Caption  string
+	Header   [][]*string
+	Rows     []GridRow
+	Foot     [][]*string
+	Complete bool
+	Proof    Proof
+	Total    *int // number of rows the page states, if it does
+}
+
+// GridRow is one body row with what the script found beside its cells.
+type GridRow struct {
+	Cells []*string
+	Role  string // "" for data; "header" repeated header row, "section", "placeholder", "skipped"
+	// Fields holds values of columns that the recipe looks for by css, attr or above, by column name.
+	Fields map[string]*string
+	// Hint names the row for messages: its class list.
+	Class string
+}
+
+// Cell is one value of a row before its type is decided; nil Text is no value.
+// JSON says that Text is a JSON scalar or document and no shown text.
+type Cell struct {
+	Text *string
+	JSON bool
+}
+
+// Column is one column of a Table.
+type Column struct {
+	Name     string      // SQL name
+	Header   string      // as shown
+	Type     recipe.Type // declared type, "" when it is to be inferred
+	Format   string      // declared format
+	Optional bool
+}
+
+// Table is the rows of one recipe table on one page: named columns, text cells.
+type Table struct {
+	Name       string
+	Columns    []Column
+	Rows       [][]Cell // as long as Columns each
+	Complete   bool
+	Proof      Proof
+	Total      *int
+	Duplicates int // rows that were equal in all columns and collapsed
+}
+
+// Problem is why a page's rows are not a success. Outcome is one of empty,
+// incomplete, selector_missing, bad_value, duplicate_key, too_large, signed_out, blocked.
+type Problem struct {
+	Outcome string
+	Table   string
+	Message string
+}
+
+func (p *Problem) Error() string { return p.Message }
