@@ -35,6 +35,7 @@ type Reading struct {
 // where the table has no cell.
 type Grid struct {
 	Table    string // recipe table that asked for it, "" when all tables were asked for
+	Kind     string // what it was on the page: "html", "aria", "each"
 	Selector string // CSS that finds it
 	Caption  string
 	Header   [][]*string
@@ -43,23 +44,32 @@ type Grid struct {
 	Complete bool
 	Proof    Proof
 	Total    *int // number of rows the page states, if it does
+	// TotalText is what the recipe's `total` found; nil when it found nothing.
+	TotalText *string
+	// Note says why the grid is not complete, in words for the user.
+	Note string
 }
 
 // GridRow is one body row with what the script found beside its cells.
 type GridRow struct {
 	Cells []*string
+	// Spans lists the columns that a cell across several columns covers.
+	Spans []int
 	Role  string // "" for data; "header" repeated header row, "section", "placeholder", "skipped"
 	// Fields holds values of columns that the recipe looks for by css, attr or above, by column name.
 	Fields map[string]*string
-	// Hint names the row for messages: its class list.
+	// Class names the row for messages: its class list.
 	Class string
 }
 
 // Cell is one value of a row before its type is decided; nil Text is no value.
-// JSON says that Text is a JSON scalar or document and no shown text.
+// JSON says that Text is a JSON scalar or document and no shown text. Span says
+// that the text stands in a cell across several columns ("Did Not Play"): it has
+// no say in the type of a column and is NULL where that is no text.
 type Cell struct {
 	Text *string
 	JSON bool
+	Span bool
 }
 
 // Column is one column of a Table.
