@@ -15,6 +15,7 @@ var sources = map[string]source{
 	"leaders":   func(r *http.Request) (Table, bool) { return Leaders(query(r, "season", "1986-87")) },
 	"calendar":  func(r *http.Request) (Table, bool) { return Month(query(r, "month", "1984-07")) },
 	"slow":      func(r *http.Request) (Table, bool) { return Month(query(r, "month", "1984-07")) },
+	"never":     func(r *http.Request) (Table, bool) { return Month(query(r, "month", "1984-07")) },
 	"error":     func(r *http.Request) (Table, bool) { return Month(query(r, "month", "1984-07")) },
 	"standings": func(r *http.Request) (Table, bool) { return Standings(query(r, "season", "2022-23")) },
 	"elements":  func(*http.Request) (Table, bool) { return Elements(), true },
@@ -41,14 +42,13 @@ func (p *pages) serveTable(source source) http.HandlerFunc {
 		if r.URL.Path == "/api/slow" && delay == "" {
 			delay = "2s"
 		}
-		if !wait(r.Context(), delay) {
-			return
+		wait(r.Context(), delay)
+		otherwise := ""
+		if r.URL.Path == "/api/error" {
+			otherwise = "api500"
 		}
-		kind, broken := p.brokenKind(r)
-		if r.URL.Path == "/api/error" && !p.repaired.Load() {
-			kind, broken = brokenKinds["api500"], true
-		}
-		if broken && kind.api != nil {
+		kind := brokenKinds[p.broken(r, otherwise)]
+		if kind.api != nil {
 			kind.api(w, r)
 			return
 		}
@@ -57,7 +57,7 @@ func (p *pages) serveTable(source source) http.HandlerFunc {
 			http.Error(w, `{"error":"there are no such figures"}`, http.StatusNotFound)
 			return
 		}
-		if broken && kind.table != nil {
+		if kind.table != nil {
 			table = kind.table(table)
 		}
 		table.Rows = part(table.Rows, r)

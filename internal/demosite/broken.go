@@ -63,14 +63,13 @@ func Broken() []BrokenKind {
 	return kinds
 }
 
-// brokenKind is what the request asks to be broken; false when nothing, or when
-// the site has been repaired.
-func (p *pages) brokenKind(r *http.Request) (brokenKind, bool) {
+// broken is how the request's page is broken: as its query says, else as
+// otherwise says, and "" once the site has been repaired.
+func (p *pages) broken(r *http.Request, otherwise string) string {
 	if p.repaired.Load() {
-		return brokenKind{}, false
+		return ""
 	}
-	kind, ok := brokenKinds[r.URL.Query().Get("broken")]
-	return kind, ok
+	return query(r, "broken", otherwise)
 }
 
 // answer is a small page with the given status.
@@ -93,7 +92,10 @@ func redirect(to string) http.HandlerFunc {
 // reset ends the connection; net/http knows this panic and stays silent.
 func reset(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func hang(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
 
 func plainText(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

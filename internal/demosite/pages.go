@@ -22,6 +22,8 @@ type page struct {
 	Name  string `json:"-"` // what static/app.js draws
 	Title string `json:"title"`
 	Text  string `json:"text"` // what is special about it
+	// Broken is how the page is broken where its query does not say otherwise.
+	Broken string `json:"-"`
 }
 
 // pattern is the page's route; the index must not match everything.
@@ -34,20 +36,20 @@ func (p page) pattern() string {
 
 // pageList names the pages in the order of the index.
 var pageList = []page{
-	{"/", "index", "Demo site", ""},
-	{"/leaders", "table", "Scoring leaders", "?season=1986-87, 1983-84 to 2022-23: a table filled by fetch, 50 rows"},
-	{"/calendar", "table", "Calendar", "?month=1984-07, 1900-01 to 2099-12: 2,400 small pages"},
-	{"/elements", "paged", "Chemical elements", "paged and sorted by the script, 10 rows of 118 at a time (?size=25)"},
-	{"/notes", "cards", "Notes and their frequencies", "an endless list: 128 cards, 20 more each time the end is scrolled to"},
-	{"/years", "grid", "Easter in 2,000 years", "a virtualised grid: 30 of 2,000 rows in the DOM (?load=window fetches as one scrolls)"},
-	{"/planets", "table", "Planets of the Sun", "a header of two rows with rowspan and colspan, merged cells in the body"},
-	{"/standings", "standings", "Final standings", "?season=2022-23 or 2023-24: tables under headings, with section rows"},
-	{"/terms", "table", "The continued fraction of e", "rows without a key, many of them equal"},
-	{"/batches", "batches", "Chemical elements in batches", "drawn in three batches 300 ms apart, no total stated (?total=1 states it)"},
-	{"/slow", "table", "A slow page", "?delay=2s: the figures come after that time"},
-	{"/error", "table", "A page whose API fails", "the API answers 500"},
-	{"/never", "never", "A page that never shows its table", "a spinner for ever"},
-	{"/headers", "table", "Request headers", "what the page's own requests carried"},
+	{Path: "/", Name: "index", Title: "Demo site"},
+	{Path: "/leaders", Name: "table", Title: "Scoring leaders", Text: "?season=1986-87, 1983-84 to 2022-23: a table filled by fetch, 50 rows"},
+	{Path: "/calendar", Name: "table", Title: "Calendar", Text: "?month=1984-07, 1900-01 to 2099-12: 2,400 small pages"},
+	{Path: "/elements", Name: "paged", Title: "Chemical elements", Text: "paged and sorted by the script, 10 rows of 118 at a time (?size=25)"},
+	{Path: "/notes", Name: "cards", Title: "Notes and their frequencies", Text: "an endless list: 128 cards, 20 more each time the end is scrolled to"},
+	{Path: "/years", Name: "grid", Title: "Easter in 2,000 years", Text: "a virtualised grid: 30 of 2,000 rows in the DOM (?load=window fetches as one scrolls)"},
+	{Path: "/planets", Name: "table", Title: "Planets of the Sun", Text: "a header of two rows with rowspan and colspan, merged cells in the body"},
+	{Path: "/standings", Name: "standings", Title: "Final standings", Text: "?season=2022-23 or 2023-24: tables under headings, with section rows"},
+	{Path: "/terms", Name: "table", Title: "The continued fraction of e", Text: "rows without a key, many of them equal"},
+	{Path: "/batches", Name: "batches", Title: "Chemical elements in batches", Text: "drawn in three batches 300 ms apart, no total stated (?total=1 states it)"},
+	{Path: "/slow", Name: "table", Title: "A slow page", Text: "?delay=2s: the figures come after that time"},
+	{Path: "/error", Name: "table", Title: "A page whose API fails", Text: "the API answers 500", Broken: "api500"},
+	{Path: "/never", Name: "table", Title: "A page that never shows its table", Text: "a spinner for ever", Broken: "never"},
+	{Path: "/headers", Name: "table", Title: "Request headers", Text: "what the page's own requests carried"},
 }
 
 // shell is every page before its script has run.
@@ -61,7 +63,7 @@ var shell = template.Must(template.New("shell").Parse(`<!doctype html>
 <link rel="stylesheet" href="/static/style.css">
 <script type="module" src="/static/app.js"></script>
 </head>
-<body data-page="{{.Name}}">
+<body data-page="{{.Name}}"{{with .Broken}} data-broken="{{.}}"{{end}}>
 <div id="app"></div>
 <noscript>This page needs JavaScript.</noscript>
 </body>
@@ -71,13 +73,13 @@ var shell = template.Must(template.New("shell").Parse(`<!doctype html>
 // servePage answers with the shell of a page, or with what its query's broken says.
 func (p *pages) servePage(page page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !wait(r.Context(), r.URL.Query().Get("page_delay")) {
-			return
-		}
-		if kind, ok := p.brokenKind(r); ok && kind.page != nil {
+		wait(r.Context(), r.URL.Query().Get("page_delay"))
+		name := p.broken(r, page.Broken)
+		if kind := brokenKinds[name]; kind.page != nil {
 			kind.page(w, r)
 			return
 		}
+		page.Broken = name
 		writeShell(w, page)
 	}
 }
@@ -87,20 +89,19 @@ func writeShell(w http.ResponseWriter, page page) {
 	_ = shell.Execute(w, page) // fails only where the client has gone
 }
 
-// wait sleeps for a duration such as 1.5s; "" and nonsense are no wait. It is
-// false when the client has gone meanwhile.
-func wait(ctx context.Context, text string) bool {
+// wait sleeps for a duration such as 1.5s; "" and nonsense are no wait. Where
+// the client or the site goes meanwhile, the request ends without an answer.
+func wait(ctx context.Context, text string) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return true
+		return
 	}
 	timer := time.NewTimer(min(d, maxDelay))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-ctx.Done():
-		return false
+		panic(http.ErrAbortHandler) // net/http's way to give no answer
 	}
 }
 
