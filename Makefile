@@ -1,0 +1,63 @@
+# Needs Go and make; `make demo` and `make test` install the rest (scripts/setup.sh).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The version is that of the tag the tree stands at; between tags the program's own default holds.
+VERSION ?= $(shell git describe --tags --exact-match --match 'v*' 2>/dev/null | sed 's/^v//')
+LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+
+TOOLS := $(CURDIR)/.cache/bin
+LINT_VERSION := v2.13.2
+LINT := $(TOOLS)/golangci-lint-$(LINT_VERSION)
+
+# Runs a command beside one private Postgres for all test binaries.
+WITH_POSTGRES := go run ./internal/testdb
+TEST_FLAGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## install what is missing, build, and see tabfarm work
+	@scripts/setup.sh browser postgres
+	@$(MAKE) build
+	@bin/tabfarm demo
+
+.PHONY: build
+build: ## bin/tabfarm
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tabfarm ./cmd/tabfarm
+
+.PHONY: test
+test: ## install what is missing and run all tests
+	@scripts/setup.sh browser postgres node
+	go vet ./...
+	$(WITH_POSTGRES) go test -timeout 15m $(TEST_FLAGS) ./...
+
+.PHONY: test-race
+test-race: ## the same with the race detector
+	@scripts/setup.sh browser postgres node cc
+	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 20m $(TEST_FLAGS) ./...
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint, with the rules of .golangci.yml
+	$(LINT) run ./...
+
+.PHONY: fmt
+fmt: $(LINT) ## format all Go files
+	$(LINT) fmt ./...
+
+.PHONY: clean
+clean: ## remove what was built here; databases and recipes stay
+	rm -rf bin .cache
+
+# Built from source once: minutes on two cores. The name holds the version, so
+# that a new pin is a new build.
+$(LINT):
+	@mkdir -p $(TOOLS)
+	@echo "building golangci-lint $(LINT_VERSION), once"
+	@GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
