@@ -1,0 +1,166 @@
+package libsite
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// web holds what the bundles are built from.
+//
+//go:embed web/package.json web/package-lock.json web/build.mjs web/src
+var web embed.FS
+
+// ErrNoNode says that Node.js or npm is not on this machine.
+var ErrNoNode = errors.New("no Node.js with npm on this machine (scripts/setup.sh node installs it)")
+
+// Build makes the bundles and names the folder that holds them. What the same
+// web/ gave before is taken as it is; test binaries that come here at the same
+// time wait for one of them.
+func Build(ctx context.Context) (dist string, err error) {
+	sum, err := hash(web)
+	if err != nil {
+		return "", err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	unlock, err := lock(ctx, filepath.Join(cache, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	done := filepath.Join(cache, sum)
+	dist = filepath.Join(done, "dist")
+	if _, err := os.Stat(dist); err == nil {
+		return dist, nil
+	}
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "", ErrNoNode
+		}
+	}
+	// Built beside its place and then moved, so that a build that was ended
+	// half way leaves nothing that looks whole.
+	work, err := os.MkdirTemp(cache, "build-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder to build in: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	if err := bundle(ctx, work); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(done, 0o755); err != nil {
+		return "", fmt.Errorf("make the folder of the bundles: %w", err)
+	}
+	if err := os.Rename(filepath.Join(work, "dist"), dist); err != nil {
+		return "", fmt.Errorf("put the bundles in their place: %w", err)
+	}
+	return dist, nil
+}
+
+// bundle installs the packages of the lock file in dir and runs the bundler.
+// Packages' own install scripts do not run: none of them is needed.
+func bundle(ctx context.Context, dir string) error {
+	files, err := fs.Sub(web, "web")
+	if err != nil {
+		return fmt.Errorf("read web: %w", err)
+	}
+	if err := os.CopyFS(dir, files); err != nil {
+		return fmt.Errorf("copy web: %w", err)
+	}
+	for _, command := range [][]string{
+		{"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"},
+		{"node", "build.mjs"},
+	} {
+		run := exec.CommandContext(ctx, command[0], command[1:]...)
+		run.Dir = dir
+		if output, err := run.CombinedOutput(); err != nil {
+			return fmt.Errorf("run %q: %w\n%s", command, err, output)
+		}
+	}
+	return nil
+}
+
+// hash names a state of the files.
+func hash(files fs.FS) (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(h, "%s %d\n%s\n", path, len(text), text) // a hash never fails
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("hash web: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+// cacheDir is .cache/libsite below the module's root, which git ignores, or the
+// user's own cache where there is no module around.
+func cacheDir() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the module's root: %w", err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			dir = filepath.Join(dir, ".cache", "libsite")
+			break
+		}
+		if dir == filepath.Dir(dir) {
+			user, err := os.UserCacheDir()
+			if err != nil {
+				return "", fmt.Errorf("find a cache folder: %w", err)
+			}
+			dir = filepath.Join(user, "tabfarm-libsite")
+			break
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make the cache folder: %w", err)
+	}
+	return dir, nil
+}
+
+// lock holds a file against other processes until unlock is called. It asks
+// anew until it gets it, because a blocking flock could not be given up.
+func lock(ctx context.Context, path string) (unlock func() error, err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	ask := time.NewTicker(100 * time.Millisecond)
+	defer ask.Stop()
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return file.Close, nil // closing gives the lock back
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return nil, errors.Join(fmt.Errorf("lock %q: %w", path, err), file.Close())
+		}
+		select {
+		case <-ask.C:
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("wait for %q: %w", path, ctx.Err()), file.Close())
+		}
+	}
+}
