@@ -16,8 +16,12 @@ import (
 
 // Request says which page a tab opens and what it brings back.
 type Request struct {
-	URL     string
-	Timeout time.Duration // for the whole visit of the page, reading included
+	URL string
+	// Timeout is for one load: the first, and each that the script announces with
+	// "more". PageLimit is for the page as a whole; 0 is Timeout. Either may be
+	// left out when the context has a deadline, which always holds.
+	Timeout   time.Duration
+	PageLimit time.Duration
 
 	// Script runs at document start of the top frame in an isolated world, and
 	// talks to the pool as the package documentation of script.go tells.
@@ -39,7 +43,16 @@ type Request struct {
 	// Allow is asked before the top document is requested, for the URL and for
 	// each redirect of it, and again with the address that was connected to.
 	// nil allows everything. A later version asks it for sub-requests too.
+	//
+	// connected is the zero Addr before the request. It stays so when the pool
+	// goes through a proxy, which hides the address, and then the second question
+	// is not asked.
 	Allow func(ctx context.Context, rawURL string, connected netip.Addr) error
+
+	// Turn is asked when the script wants the page to ask its host for more. It
+	// may wait, for the host's clock; that time is not the page's and is added to
+	// its deadline, within PageLimit. nil grants at once.
+	Turn func(ctx context.Context) error
 }
 
 // Cookie is one cookie of a stored session.
@@ -62,7 +75,10 @@ type Answer struct {
 	MIMEType  string
 	Payload   []byte // what the script delivered; nil when it delivered nothing
 	Responses []Response
-	Err       string // Chrome's own word for a failed load, net::ERR_...
+	// Failed are the page's own requests that could have drawn something (XHR,
+	// fetch, script) and ended without an answer or with a status of 400 or more.
+	Failed []Failure
+	Err    string // Chrome's own word for a failed load, net::ERR_...
 	// Exceptions is the number of uncaught errors of the page; Exception the first one's text.
 	Exceptions int
 	Exception  string
@@ -78,6 +94,15 @@ type Response struct {
 	Body     []byte
 	// TooLarge says that the body passed MaxBody and was left out.
 	TooLarge bool
+	// Lost says that Chrome no longer had the body, because the page was left.
+	Lost bool
+}
+
+// Failure is one failed request of a page: Status, or Chrome's word in Err.
+type Failure struct {
+	URL    string
+	Status int
+	Err    string
 }
 
 // MaxBody is the largest body of a captured response, in bytes; MaxPayload the
@@ -87,11 +112,20 @@ const (
 	MaxPayload = 64 << 20
 )
 
+// maxBodies is the most that the bodies of one page may have together, in bytes;
+// maxFailures the most failures that are kept of it.
+const (
+	maxBodies   = 256 << 20
+	maxFailures = 20
+)
+
 // The ends of a page that are not an answer. All are matched with errors.Is.
 var (
 	// ErrTimeout: the script had not answered by the deadline.
 	ErrTimeout = errors.New("page not read by its deadline")
-	// ErrUnreachable: no HTTP response came: name not found, refused, reset, TLS. Answer.Err has Chrome's word.
+	// ErrUnreachable: no HTTP response came: name not found, refused, reset, TLS; or
+	// the document broke off in the middle, then with a payload beside.
+	// Answer.Err has Chrome's word.
 	ErrUnreachable = errors.New("page unreachable")
 	// ErrCrashed: the tab's renderer crashed, the page closed itself, or the browser went away.
 	ErrCrashed = errors.New("tab crashed")

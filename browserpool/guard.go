@@ -1,0 +1,113 @@
+package browserpool
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/chromedp/cdproto/cdp/jsonv2"
+	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/cdproto/network"
+)
+
+// Interception costs a round trip for each request that it stops, so it stops
+// only two kinds: documents when Allow is to be asked, and requests to the hosts
+// that get headers. Sub-requests will be asked for here as well one day: a
+// pattern for them, and paused without its test for documents.
+
+// intercepted are the patterns of the requests to stop, none when none are.
+func (r *Request) intercepted() []*fetch.RequestPattern {
+	var patterns []*fetch.RequestPattern
+	if r.Allow != nil {
+		patterns = append(patterns, &fetch.RequestPattern{
+			URLPattern: "*", ResourceType: network.ResourceTypeDocument, RequestStage: fetch.RequestStageRequest,
+		})
+	}
+	if len(r.Headers) > 0 {
+		escape := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`)
+		for _, host := range r.HeaderHosts {
+			patterns = append(patterns, &fetch.RequestPattern{
+				URLPattern: escape.Replace(hostOf(host)) + "/*", RequestStage: fetch.RequestStageRequest,
+			})
+		}
+	}
+	return patterns
+}
+
+// getsHeaders says that a request to the URL carries Request.Headers.
+func (r *Request) getsHeaders(url string) bool {
+	if len(r.Headers) == 0 {
+		return false
+	}
+	host := hostOf(url)
+	return slices.ContainsFunc(r.HeaderHosts, func(h string) bool { return hostOf(h) == host })
+}
+
+// pausedRequest is a request that waits for our word.
+type pausedRequest struct {
+	ID      fetch.RequestID `json:"requestId"`
+	Frame   string          `json:"frameId"`
+	Type    string          `json:"resourceType"`
+	Request struct {
+		URL     string            `json:"url"`
+		Headers map[string]string `json:"headers"`
+	} `json:"request"`
+}
+
+// paused decides about a request that Chrome holds. Each hop of a redirect comes
+// here anew, before it goes out.
+func (v *visit) paused(params jsonv2.Value) {
+	var p pausedRequest
+	if decode(params, &p) != nil {
+		return // without its id there is nothing to answer to
+	}
+	if v.request.Allow == nil || p.Type != string(network.ResourceTypeDocument) || p.Frame != string(v.target.id) {
+		v.pass(p)
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.over {
+		v.target.refuse(p)
+		return
+	}
+	v.ask(p.Request.URL, netip.Addr{}, func(err error) {
+		if err != nil {
+			v.target.refuse(p)
+			return
+		}
+		v.pass(p)
+	})
+}
+
+func (t *tabTarget) refuse(p pausedRequest) {
+	send(t.session, fetch.FailRequest, fetch.FailRequestParams{
+		RequestID: p.ID, ErrorReason: network.ErrorReasonAccessDenied,
+	}).forget()
+}
+
+// pass lets a request go, with the headers that its host gets. Chrome drops them
+// on a redirect, which comes here again.
+func (v *visit) pass(p pausedRequest) {
+	params := fetch.ContinueRequestParams{RequestID: p.ID}
+	if v.request.getsHeaders(p.Request.URL) {
+		for name, value := range p.Request.Headers {
+			if !v.request.overrides(name) {
+				params.Headers = append(params.Headers, &fetch.HeaderEntry{Name: name, Value: value})
+			}
+		}
+		for name, value := range v.request.Headers {
+			params.Headers = append(params.Headers, &fetch.HeaderEntry{Name: name, Value: value})
+		}
+	}
+	send(v.target.session, fetch.ContinueRequest, params).forget()
+}
+
+func (r *Request) overrides(name string) bool {
+	for own := range r.Headers {
+		if strings.EqualFold(own, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,337 @@
+package browserpool
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/chromedp/cdproto/cdp/jsonv2"
+	"github.com/chromedp/cdproto/network"
+)
+
+// traffic is what a page asks for, as far as it matters: what is in flight, what
+// is captured, what failed.
+type traffic struct {
+	capture  []*regexp.Regexp
+	anyJSON  bool
+	requests map[string]*request // in flight, that may draw or are captured
+	captured []*capture
+	bodies   int64 // bytes asked for
+	failed   []Failure
+}
+
+// request is one request in flight.
+type request struct {
+	loader string // of the document that made it
+	kind   string // Chrome's resource type
+	draws  bool   // may still change what the page shows
+	bytes  int64  // of the body so far, decoded
+	hit    *capture
+	out    Failure
+}
+
+// capture is a response whose body is wanted.
+type capture struct {
+	loader   string
+	response Response
+	sniff    bool  // keep it only if it turns out to be JSON
+	body     *call // on its way, nil while the response is
+	post     *call
+	ended    bool
+}
+
+func newTraffic(parts []string) traffic {
+	t := traffic{requests: map[string]*request{}}
+	for _, part := range parts {
+		if part == "*" {
+			t.anyJSON = true
+			continue
+		}
+		t.capture = append(t.capture, regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(part), `\*`, `.*`)))
+	}
+	return t
+}
+
+// wanted says that bodies are to be kept.
+func (t *traffic) wanted() bool { return t.anyJSON || len(t.capture) > 0 }
+
+// snapshot is the set of requests in flight that may still draw.
+func (t *traffic) snapshot() map[string]bool {
+	ids := map[string]bool{}
+	for id, r := range t.requests {
+		if r.draws {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+func (t *traffic) pending() int {
+	n := 0
+	for _, r := range t.requests {
+		if r.draws {
+			n++
+		}
+	}
+	return n
+}
+
+// keepOnly forgets what other documents than that of the loader have asked for.
+func (t *traffic) keepOnly(loader string) {
+	for id, r := range t.requests {
+		if r.loader != loader {
+			delete(t.requests, id)
+		}
+	}
+	t.captured = slices.DeleteFunc(t.captured, func(c *capture) bool { return c.loader != loader })
+	t.failed = nil
+}
+
+// drawing are Chrome's resource types of requests that may change what a page
+// shows. Event streams and WebSockets have types of their own.
+var drawing = map[string]bool{"XHR": true, "Fetch": true, "Script": true, "Other": true, "": true}
+
+// network takes an event of the Network domain. The lock is held.
+func (v *visit) network(method string, params jsonv2.Value) {
+	switch method {
+	case "Network.requestWillBeSent":
+		v.requested(params)
+	case "Network.responseReceived":
+		v.responded(params)
+	case "Network.dataReceived":
+		var ev struct {
+			ID    string `json:"requestId"`
+			Bytes int64  `json:"dataLength"`
+		}
+		if decode(params, &ev) == nil {
+			if r := v.net.requests[ev.ID]; r != nil {
+				r.bytes += ev.Bytes
+			}
+		}
+	case "Network.loadingFinished":
+		var ev struct {
+			ID string `json:"requestId"`
+		}
+		if decode(params, &ev) == nil {
+			v.finish(ev.ID)
+		}
+	case "Network.loadingFailed":
+		v.loadingFailed(params)
+	}
+}
+
+// response is the part of Network.Response that matters.
+type response struct {
+	URL     string            `json:"url"`
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	MIME    string            `json:"mimeType"`
+	Remote  string            `json:"remoteIPAddress"`
+}
+
+func (v *visit) requested(params jsonv2.Value) {
+	var ev struct {
+		ID      string `json:"requestId"`
+		Loader  string `json:"loaderId"`
+		Frame   string `json:"frameId"`
+		Type    string `json:"type"`
+		Request struct {
+			URL         string `json:"url"`
+			Fragment    string `json:"urlFragment"`
+			Method      string `json:"method"`
+			PostData    string `json:"postData"`
+			HasPostData bool   `json:"hasPostData"`
+		} `json:"request"`
+		Redirect *response `json:"redirectResponse"`
+	}
+	if decode(params, &ev) != nil {
+		return
+	}
+	if ev.Type == "Document" {
+		if ev.Frame == string(v.target.id) {
+			if ev.Redirect != nil {
+				v.connected(ev.Redirect)
+			}
+			v.docs[ev.Loader] = &document{loader: ev.Loader, url: ev.Request.URL}
+		}
+		return
+	}
+	if ev.Redirect != nil {
+		if r := v.net.requests[ev.ID]; r != nil {
+			r.out.URL = ev.Request.URL
+			if r.hit != nil {
+				r.hit.response.URL = ev.Request.URL
+			}
+			return
+		}
+	}
+	r := &request{
+		loader: ev.Loader, kind: ev.Type, out: Failure{URL: ev.Request.URL},
+		draws: drawing[ev.Type] && !strings.HasSuffix(ev.Request.URL, "/favicon.ico") && !strings.HasPrefix(ev.Request.URL, "data:"),
+	}
+	if hit, sniff := v.net.matches(ev.Request.URL, ev.Type); hit {
+		r.hit = &capture{loader: ev.Loader, sniff: sniff, response: Response{
+			URL: ev.Request.URL, Method: ev.Request.Method, PostData: ev.Request.PostData,
+		}}
+		if ev.Request.HasPostData && ev.Request.PostData == "" {
+			r.hit.post = send(v.target.session, network.GetRequestPostData, network.GetRequestPostDataParams{RequestID: network.RequestID(ev.ID)})
+		}
+	}
+	if r.draws || r.hit != nil {
+		v.net.requests[ev.ID] = r
+	}
+}
+
+// matches says whether the response to a request is captured, and whether only
+// because it may turn out to be JSON.
+func (t *traffic) matches(url, kind string) (hit, sniff bool) {
+	for _, re := range t.capture {
+		if re.MatchString(url) {
+			return true, false
+		}
+	}
+	return t.anyJSON && (kind == "XHR" || kind == "Fetch"), true
+}
+
+func (v *visit) responded(params jsonv2.Value) {
+	var ev struct {
+		ID       string   `json:"requestId"`
+		Loader   string   `json:"loaderId"`
+		Type     string   `json:"type"`
+		Frame    string   `json:"frameId"`
+		Response response `json:"response"`
+	}
+	if decode(params, &ev) != nil {
+		return
+	}
+	if doc := v.docs[ev.Loader]; doc != nil && ev.Type == "Document" && ev.Frame == string(v.target.id) {
+		doc.url, doc.status, doc.mime = ev.Response.URL, ev.Response.Status, ev.Response.MIME
+		doc.header = make(map[string]string, len(ev.Response.Headers))
+		for name, value := range ev.Response.Headers {
+			doc.header[strings.ToLower(name)] = value
+		}
+		v.connected(&ev.Response)
+		return
+	}
+	r := v.net.requests[ev.ID]
+	if r == nil {
+		return
+	}
+	r.out.Status = ev.Response.Status
+	if ev.Response.MIME == "text/event-stream" {
+		v.net.stopWaiting(&v.read, ev.ID) // a stream by fetch ends as little as an EventSource does
+		r.draws = false
+		v.goOn()
+	}
+	if c := r.hit; c != nil {
+		c.response.Status, c.response.MIMEType = ev.Response.Status, ev.Response.MIME
+		if ev.Response.Status < 200 || ev.Response.Status > 299 || (c.sniff && !maybeJSON(ev.Response.MIME)) {
+			r.hit = nil
+			return
+		}
+		v.net.captured = append(v.net.captured, c)
+	}
+}
+
+// maybeJSON leaves out the types that certainly are no JSON. Servers send JSON
+// as text, script and bytes, too.
+func maybeJSON(mime string) bool {
+	return strings.Contains(mime, "json") || slices.Contains([]string{
+		"", "text/plain", "text/javascript", "application/javascript", "application/x-javascript", "application/octet-stream", "text/html",
+	}, mime)
+}
+
+// connected asks Allow for the address that a document came from.
+func (v *visit) connected(r *response) {
+	if v.request.Allow == nil || v.tab.pool.config.Proxy != "" || r.Remote == "" {
+		return
+	}
+	addr, err := netip.ParseAddr(strings.Trim(r.Remote, "[]"))
+	if err != nil {
+		return // no address, as with answers that came out of the cache
+	}
+	v.ask(r.URL, addr.Unmap(), func(error) {})
+}
+
+func (t *traffic) stopWaiting(r *reading, id string) { delete(r.awaits, id) }
+
+// finish: the body of a request is whole. A wanted one is asked for at once, for
+// Chrome drops bodies when the page is left.
+func (v *visit) finish(id string) {
+	r := v.net.requests[id]
+	if r == nil {
+		return
+	}
+	delete(v.net.requests, id)
+	if r.out.Status >= 400 {
+		v.net.fail(r)
+	}
+	if c := r.hit; c != nil {
+		c.ended = true
+		if r.bytes > MaxBody || v.net.bodies+r.bytes > maxBodies {
+			c.response.TooLarge = true
+		} else {
+			v.net.bodies += r.bytes
+			c.body = send(v.target.session, network.GetResponseBody, network.GetResponseBodyParams{RequestID: network.RequestID(id)})
+		}
+	}
+	v.net.stopWaiting(&v.read, id)
+	v.goOn()
+}
+
+func (v *visit) loadingFailed(params jsonv2.Value) {
+	var ev struct {
+		ID       string `json:"requestId"`
+		Error    string `json:"errorText"`
+		Canceled bool   `json:"canceled"`
+		Blocked  string `json:"blockedReason"`
+	}
+	if decode(params, &ev) != nil {
+		return
+	}
+	if doc := v.docs[ev.ID]; doc != nil { // the request of a document has its loader's id
+		if !ev.Canceled {
+			doc.failed = ev.Error
+		}
+		return
+	}
+	r := v.net.requests[ev.ID]
+	if r == nil {
+		return
+	}
+	delete(v.net.requests, ev.ID)
+	if !ev.Canceled && ev.Blocked == "" {
+		r.out.Err = ev.Error
+		v.net.fail(r)
+	}
+	if c := r.hit; c != nil {
+		// Part of a body is no body.
+		v.net.captured = slices.DeleteFunc(v.net.captured, func(other *capture) bool { return other == c })
+	}
+	v.net.stopWaiting(&v.read, ev.ID)
+	v.goOn()
+}
+
+func (t *traffic) fail(r *request) {
+	if r.draws && len(t.failed) < maxFailures {
+		t.failed = append(t.failed, r.out)
+	}
+}
+
+// hostOf is scheme://host[:port] of a URL, lower case and without a default port.
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "http" {
+		host = strings.TrimSuffix(host, ":80")
+	}
+	if u.Scheme == "https" {
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return strings.ToLower(u.Scheme) + "://" + host
+}

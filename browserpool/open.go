@@ -1,0 +1,387 @@
+package browserpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+)
+
+const (
+	// lastLimit is how long a page may take to be read as it stands at its
+	// deadline. With what follows, Open returns within two seconds of it.
+	lastLimit = time.Second
+	// bodiesLimit is how long the captured bodies of a page may take after its
+	// payload has come.
+	bodiesLimit = 10 * time.Second
+	// lateBodiesLimit is the same at the deadline.
+	lateBodiesLimit = 300 * time.Millisecond
+)
+
+// errRedirects ends pages that send themselves on for ever.
+var errRedirects = fmt.Errorf("%w: %s", ErrUnreachable, wordRedirects)
+
+// Chrome's words for ends of a navigation that mean more than no answer.
+const (
+	wordRedirects = "net::ERR_TOO_MANY_REDIRECTS"
+	wordAborted   = "net::ERR_ABORTED"
+	wordStatus    = "net::ERR_HTTP_RESPONSE_CODE_FAILURE" // a status of 400 or more, and no body to show
+)
+
+// Open opens one page and returns what its script delivers. The context must
+// have a deadline, or Request.Timeout must be set. Whatever the page does, Open
+// returns by the deadline plus two seconds, and afterwards the tab is whole or is
+// replaced before its next page. Allow and Turn must return when their context
+// ends.
+//
+// The error is nil or matches one of the ends declared in this package, or the
+// context's own error when the caller cancelled. The Answer holds what was known
+// until then. An answer without a document to read, such as 204 or an error
+// status without a body, is no error and has no payload.
+func (t *Tab) Open(ctx context.Context, r Request) (Answer, error) {
+	answer, err := t.open(ctx, r)
+	if err != nil {
+		return answer, fmt.Errorf("open %q: %w", r.URL, err)
+	}
+	return answer, nil
+}
+
+func (t *Tab) open(ctx context.Context, r Request) (Answer, error) {
+	deadline, limit, err := r.deadlines(ctx, time.Now())
+	if err != nil {
+		return Answer{URL: r.URL}, err
+	}
+	if err := r.check(); err != nil {
+		t.pool.stats.refused.Add(1)
+		return Answer{URL: r.URL}, err
+	}
+	ctx, cancel := t.pool.bound(ctx)
+	defer cancel()
+	if err := t.allowed(ctx, r, deadline); err != nil {
+		return Answer{URL: r.URL}, t.reason(ctx, err)
+	}
+	ready, stop := context.WithDeadline(ctx, deadline)
+	defer stop()
+	if err := t.ready(ready, r.Group); err != nil {
+		return Answer{URL: r.URL}, t.reason(ready, err)
+	}
+	v := newVisit(ctx, t, r, deadline, limit)
+	if err := t.target.apply(ready, v); err != nil {
+		t.giveUp()
+		return Answer{URL: r.URL}, t.reason(ready, err)
+	}
+	t.pool.stats.pages.Add(1)
+	t.target.pages++
+	t.target.watch(v)
+	v.run(ctx)
+	answer := v.answer()
+	t.target.watch(nil)
+	cancel()
+	v.wg.Wait()
+	return answer, t.conclude(ctx, v)
+}
+
+// conclude makes the tab ready for the next page, or gives its target up, and
+// words the end of the visit.
+func (t *Tab) conclude(ctx context.Context, v *visit) error {
+	v.mu.Lock()
+	err := v.err
+	if err == nil && v.doc != nil && v.doc.failed != "" {
+		err = fmt.Errorf("%w: the document broke off: %s", ErrUnreachable, v.doc.failed)
+	}
+	broken := v.broken
+	v.mu.Unlock()
+	switch {
+	case err == nil, errors.Is(err, ErrUnreachable), errors.Is(err, ErrDownload):
+		t.target.leave()
+		return err
+	case errors.Is(err, ErrTimeout):
+		t.pool.stats.timeouts.Add(1)
+		if broken != "" {
+			err = fmt.Errorf("%w: the reading script failed: %s", err, broken)
+		}
+	case gone(err), errors.Is(err, ErrCrashed):
+		t.pool.stats.crashes.Add(1)
+	}
+	t.giveUp()
+	return t.reason(ctx, err)
+}
+
+// giveUp replaces the target before the next page: one that had to be broken off
+// is not worth a doubt, and a new one costs a tenth of a second.
+func (t *Tab) giveUp() {
+	if t.target != nil {
+		t.target.stop()
+		t.pool.stats.replaced.Add(1)
+		t.drop()
+	}
+}
+
+// reason words err for the caller: what ended the context or the browser goes
+// before what that made fail.
+func (t *Tab) reason(ctx context.Context, err error) error {
+	switch {
+	case t.pool.ctx.Err() != nil:
+		return ErrClosed
+	case errors.Is(err, ErrTimeout), errors.Is(err, ErrRefused), errors.Is(err, ErrNoBrowser), errors.Is(err, ErrCrashed):
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled):
+		return err
+	case gone(err):
+		return fmt.Errorf("%w: %w", ErrCrashed, err)
+	}
+	return err
+}
+
+// deadlines gives the end of the first load and of the page as a whole.
+func (r *Request) deadlines(ctx context.Context, now time.Time) (deadline, limit time.Time, err error) {
+	last, bounded := ctx.Deadline()
+	switch {
+	case r.PageLimit > 0:
+		limit = now.Add(r.PageLimit)
+	case r.Timeout > 0:
+		limit = now.Add(r.Timeout)
+	case !bounded:
+		return limit, limit, errors.New("no deadline: give Request.Timeout or a context that has one")
+	default:
+		limit = last
+	}
+	if bounded && last.Before(limit) {
+		limit = last
+	}
+	deadline = limit
+	if r.Timeout > 0 && now.Add(r.Timeout).Before(limit) {
+		deadline = now.Add(r.Timeout)
+	}
+	return deadline, limit, nil
+}
+
+// check refuses what is no URL of a web page.
+func (r *Request) check() error {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("%w: only http and https are opened", ErrRefused)
+	}
+	return nil
+}
+
+// allowed asks Allow for the URL itself, before a tab is touched.
+func (t *Tab) allowed(ctx context.Context, r Request, deadline time.Time) error {
+	if r.Allow == nil {
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	err := r.Allow(ctx, r.URL, netip.Addr{})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	t.pool.stats.refused.Add(1)
+	return fmt.Errorf("%w: %w", ErrRefused, err)
+}
+
+// bound is ctx until the pool's end. Its deadline is left to the visit's timer,
+// for a page is read as it stands when that comes, which takes a little longer.
+func (p *Pool) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stopCaller := context.AfterFunc(ctx, func() {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel(context.Cause(ctx))
+		}
+	})
+	stopPool := context.AfterFunc(p.ctx, func() { cancel(ErrClosed) })
+	return out, func() {
+		stopCaller()
+		stopPool()
+		cancel(context.Canceled)
+	}
+}
+
+// run navigates and waits for the end of the visit.
+func (v *visit) run(ctx context.Context) {
+	s := v.target.session
+	navigation := send(s, page.Navigate, page.NavigateParams{URL: v.request.URL})
+	navigated := navigation.done
+	timer := time.NewTimer(time.Until(v.due()))
+	defer timer.Stop()
+	for {
+		select {
+		case <-v.ended:
+			navigation.forget()
+			return
+		case a := <-navigated:
+			navigated = nil
+			v.arrived(navigation, a)
+		case <-v.wake:
+			timer.Reset(time.Until(v.due()))
+		case <-timer.C:
+			if time.Now().Before(v.due()) {
+				timer.Reset(time.Until(v.due()))
+				continue
+			}
+			v.atDeadline()
+			navigation.forget()
+			return
+		case <-ctx.Done():
+			navigation.forget()
+			v.fail(context.Cause(ctx))
+			return
+		case <-s.gone:
+			v.fail(ErrCrashed)
+			return
+		}
+	}
+}
+
+func (v *visit) due() time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.deadline
+}
+
+// arrived takes the answer to the first navigation, which comes when its document
+// has committed or is known not to.
+func (v *visit) arrived(navigation *call, a answer) {
+	var result page.NavigateResult
+	err := navigation.decode(a, &result)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err != nil {
+		if gone(err) {
+			err = fmt.Errorf("%w: %w", ErrCrashed, err)
+		}
+		v.failLocked(err)
+		return
+	}
+	if result.ErrorText == "" || v.doc != nil {
+		return
+	}
+	if doc := v.docs[string(result.LoaderID)]; doc != nil {
+		v.doc = doc
+	} else {
+		v.doc = &document{url: v.request.URL}
+	}
+	status := v.doc.status
+	switch {
+	case result.IsDownload:
+		v.failLocked(ErrDownload)
+	case status >= 400 && result.ErrorText == wordStatus, (status == 204 || status == 205) && result.ErrorText == wordAborted:
+		v.finished = true // there is an answer, and nothing in it to read
+		v.endLocked()
+	default:
+		v.doc.failed = result.ErrorText
+		v.failLocked(fmt.Errorf("%w: %s", ErrUnreachable, result.ErrorText))
+	}
+}
+
+// atDeadline reads the page as it stands, if there is a page.
+func (v *visit) atDeadline() {
+	v.mu.Lock()
+	var last *call
+	if !v.over && v.world.unique != "" && v.doc != nil {
+		last = v.evaluate("globalThis.__tabfarm_last?.()")
+	}
+	v.mu.Unlock()
+	if last != nil {
+		timer := time.NewTimer(lastLimit)
+		defer timer.Stop()
+		select {
+		case <-v.ended:
+		case <-last.done:
+		case <-v.target.session.gone:
+		case <-timer.C:
+			last.forget()
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.err == nil {
+		v.err = ErrTimeout // beside a payload, when it has come now
+	}
+	v.endLocked()
+}
+
+// answer puts together what is known when the visit has ended.
+func (v *visit) answer() Answer {
+	v.mu.Lock()
+	a := Answer{URL: v.request.URL, Exceptions: v.exceptions, Exception: v.exception, Failed: v.net.failed}
+	if doc := v.shown(); doc != nil {
+		a.URL, a.Status, a.Header, a.MIMEType, a.Err = doc.url, doc.status, doc.header, doc.mime, doc.failed
+	}
+	if errors.Is(v.err, errRedirects) {
+		a.Err = wordRedirects
+	}
+	if v.finished && v.read.complete() {
+		a.Payload = []byte(v.read.text())
+	}
+	captured, limit := v.net.captured, lateBodiesLimit
+	if v.err == nil {
+		limit = bodiesLimit
+	}
+	until := time.Now().Add(limit)
+	v.mu.Unlock()
+	if v.err == nil || errors.Is(v.err, ErrTimeout) {
+		ctx, cancel := context.WithDeadline(context.WithoutCancel(v.ctx), until)
+		defer cancel()
+		a.Responses = responses(ctx, captured)
+	}
+	return a
+}
+
+// shown is the document that the visit ended at: the one that committed, else the
+// one that was on its way.
+func (v *visit) shown() *document {
+	if v.doc != nil {
+		return v.doc
+	}
+	for _, doc := range v.docs {
+		return doc
+	}
+	return nil
+}
+
+// responses waits for the bodies that were asked for.
+func responses(ctx context.Context, captured []*capture) []Response {
+	var out []Response
+	for _, c := range captured {
+		if !c.ended {
+			continue // still coming; nothing that was waited for
+		}
+		r := c.response
+		if c.post != nil {
+			var post struct {
+				Data string `json:"postData"`
+			}
+			if c.post.wait(ctx, &post) == nil {
+				r.PostData = post.Data
+			}
+		}
+		if c.body != nil {
+			body, err := bodyOf(ctx, c.body)
+			if err == nil && c.sniff && !looksLikeJSON(body) {
+				continue
+			}
+			r.Body, r.Lost = body, err != nil
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func looksLikeJSON(body []byte) bool {
+	s := strings.TrimLeft(string(body[:min(len(body), 64)]), "\ufeff \t\r\n")
+	for _, guard := range []string{")]}',", ")]}'", "while(1);", "for(;;);"} {
+		s = strings.TrimLeft(strings.TrimPrefix(s, guard), " \t\r\n")
+	}
+	return strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[")
+}

@@ -1,0 +1,76 @@
+package browserpool
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// The script contract. Request.Script runs in an isolated world of the top frame,
+// once at the start of each document that came over http or https. In that world,
+// and in no other, there is a function
+//
+//	__tabfarm(message: string)
+//
+// by which the script tells the pool:
+//
+//	quiet N         what is wanted has not changed for its quiet time. N is the
+//	                script's own counter. The pool notes which requests that may
+//	                still draw are in flight now, waits until those have ended,
+//	                and calls __tabfarm_go(N, pending, waited). Requests begun
+//	                since are pending; they are not waited for, so that endless
+//	                polling does not hold a page. waited is the number that were
+//	                waited for. What came of those may not be drawn yet: unless
+//	                waited is 0 the script must see one more quiet time before it
+//	                reads. A later quiet replaces an earlier one.
+//	data I OF TEXT  piece I (from 0) of OF pieces of the payload, 1 MB or less.
+//	done            the payload is complete.
+//	turn N          the script wants the page to ask its host for more; when
+//	                Request.Turn grants it, the pool calls __tabfarm_turn(N).
+//	more T          a further load has begun; its deadline is T ms from now, but
+//	                not past the page's limit.
+//
+// The script defines on globalThis what it wants called. At the deadline the pool
+// calls __tabfarm_last(), and what that delivers within a second is returned
+// beside ErrTimeout; it may return a promise.
+//
+// Requests in flight are fetch, XHR, scripts and whatever else may draw, of the
+// page, its same-site frames and its workers. WebSockets, event streams, beacons,
+// prefetches, images, fonts, media and styles never count.
+//
+// A new document makes the pool forget what the one before it has said.
+const (
+	worldName   = "tabfarm"
+	bindingName = "__tabfarm"
+)
+
+// script is a source that runs at document start in a world; "" is the page's own.
+type script struct{ world, source string }
+
+// wrap makes a script run in the documents that are meant: top frame, http or https.
+func wrap(source string) string {
+	return "(() => {\n" +
+		"if (window !== window.top || !/^https?:$/.test(location.protocol)) return;\n" +
+		source + "\n})();"
+}
+
+// storageScript puts entries of localStorage in place before the page's own
+// scripts look. It is installed until the first document of its origin has come,
+// so that what the page itself changes afterwards stays.
+func storageScript(origin string, items []StorageItem) (script, error) {
+	pairs := make([][2]string, 0, len(items))
+	for _, item := range items {
+		pairs = append(pairs, [2]string{item.Name, item.Value})
+	}
+	data, err := json.Marshal(pairs)
+	if err != nil {
+		return script{}, fmt.Errorf("encode localStorage of %q: %w", origin, err)
+	}
+	name, err := json.Marshal(origin)
+	if err != nil {
+		return script{}, fmt.Errorf("encode origin %q: %w", origin, err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "if (location.origin === %s) { try { for (const [k, v] of %s) localStorage.setItem(k, v); } catch {} }", name, data)
+	return script{world: worldName, source: b.String()}, nil
+}

@@ -1,0 +1,266 @@
+package browserpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/cdp/jsonv2"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/inspector"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+)
+
+const (
+	// pagesPerTarget is the number of pages after which a tab gets a new target.
+	// Targets that were never renewed grew to 500 MB each over 400 pages; a new
+	// one every ten pages could not be seen in the pages per second.
+	pagesPerTarget = 20
+	// blankLimit is how long a tab may take to leave a page that was read.
+	blankLimit = 2 * time.Second
+
+	defaultWidth, defaultHeight = 1280, 800
+)
+
+// Tab is a borrowed tab. It belongs to the function that Pool.Do lent it to.
+// Behind it stands a Chrome target that is renewed when it is broken, has served
+// its share of pages, or is in the wrong group.
+type Tab struct {
+	pool   *Pool
+	slot   *slot
+	target *tabTarget // nil: none yet, or the last one was given up
+}
+
+// tabTarget is one Chrome target of type page, with what was set up in it.
+type tabTarget struct {
+	chrome  *chrome
+	session *session
+	id      target.ID
+	group   *group
+	pages   int
+
+	// What holds in the target now, so that only differences are sent.
+	scripts  map[script]page.ScriptIdentifier
+	blocked  string
+	fetching string
+	bodies   bool // Network keeps response bodies
+	width    int
+	height   int
+
+	leaving *call // of the navigation to about:blank that ended the last page
+
+	mu          sync.Mutex
+	visit       *visit       // that gets the events, nil between pages
+	blankLoader cdp.LoaderID // of that about:blank
+}
+
+// ready makes sure that the tab has a whole target in the group.
+func (t *Tab) ready(ctx context.Context, name string) error {
+	if tt := t.target; tt != nil {
+		whole := tt.left(ctx)
+		switch {
+		case whole && tt.group.name == name && tt.pages < pagesPerTarget:
+			return nil
+		case whole && tt.group.name == name:
+			t.pool.stats.recycled.Add(1)
+		case !whole:
+			t.pool.stats.replaced.Add(1)
+		}
+		t.drop()
+	}
+	var err error
+	for range 2 {
+		// A browser can die between being asked for and being used; the second
+		// time it is a new one.
+		var c *chrome
+		if c, err = t.slot.get(ctx); err != nil {
+			return err
+		}
+		if t.target, err = c.open(ctx, name); err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		if c.alive() {
+			t.pool.log.Warn("browser opens no tab and is killed", "profile", c.home, "error", err)
+		}
+		c.kill()
+		<-c.gone
+	}
+	return fmt.Errorf("%w: %w", ErrCrashed, err)
+}
+
+// drop gives the target up. It is closed behind the scenes.
+func (t *Tab) drop() {
+	if t.target != nil {
+		t.target.chrome.discard(t.target)
+		t.target = nil
+	}
+}
+
+// open makes a target in the group and sets it up.
+func (c *chrome) open(ctx context.Context, name string) (*tabTarget, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	g, err := c.enter(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	t := &tabTarget{chrome: c, group: g, scripts: map[script]page.ScriptIdentifier{}}
+	root := c.mux.root()
+	if root == nil {
+		c.leave(g)
+		return nil, errLost
+	}
+	made, err := run(ctx, root, target.CreateTarget, target.CreateTargetParams{
+		URL: "about:blank", BrowserContextID: g.id, Width: defaultWidth, Height: defaultHeight,
+	})
+	if err != nil {
+		c.leave(g)
+		return nil, fmt.Errorf("make tab: %w", err)
+	}
+	t.id = made.TargetID
+	attached, err := run(ctx, root, target.AttachToTarget, target.AttachToTargetParams{TargetID: t.id, Flatten: new(true)})
+	if err == nil {
+		t.session, err = c.mux.attach(attached.SessionID, t.event)
+	}
+	if err != nil {
+		send(root, target.CloseTarget, target.CloseTargetParams{TargetID: t.id}).forget()
+		c.leave(g)
+		return nil, fmt.Errorf("attach to tab: %w", err)
+	}
+	if err := t.setUp(ctx); err != nil {
+		c.discard(t)
+		return nil, fmt.Errorf("set tab up: %w", err)
+	}
+	return t, nil
+}
+
+// setUp sends everything that holds for all pages at once and waits for the
+// answers. Runtime.enable is needed for the binding to live on in new documents.
+func (t *tabTarget) setUp(ctx context.Context) error {
+	s := t.session
+	calls := []*call{
+		send(s, page.Enable, page.EnableParams{}),
+		send(s, inspector.Enable, cdp.Empty{}),
+		send(s, cdpruntime.Enable, cdp.Empty{}),
+		send(s, cdpruntime.AddBinding, cdpruntime.AddBindingParams{Name: bindingName, ExecutionContextName: worldName}),
+		send(s, network.Enable, buffers(false)),
+		// A page's service worker would answer from its own store, unseen by us.
+		send(s, network.SetBypassServiceWorker, network.SetBypassServiceWorkerParams{Bypass: true}),
+		// Only one tab of a window is visible in Chrome's own headless mode; the
+		// others would get no frames. This makes each believe that it is.
+		send(s, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
+	}
+	for _, c := range calls {
+		if err := c.wait(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buffers are the parameters of Network.enable: bodies are kept in the renderer
+// only when some are wanted.
+func buffers(bodies bool) network.EnableParams {
+	if !bodies {
+		return network.EnableParams{MaxTotalBufferSize: new(int64(0)), MaxResourceBufferSize: new(int64(0))}
+	}
+	return network.EnableParams{
+		MaxTotalBufferSize:    new(int64(maxBodies + MaxBody)),
+		MaxResourceBufferSize: new(int64(MaxBody + 1)),
+	}
+}
+
+// event is called by the mux's reader for each event of the target.
+func (t *tabTarget) event(method string, params jsonv2.Value) {
+	t.mu.Lock()
+	v := t.visit
+	t.mu.Unlock()
+	switch method {
+	case "Page.javascriptDialogOpening":
+		t.dismiss(params)
+		return
+	case "Inspector.targetCrashed":
+		t.chrome.mux.fail(t.session.id, errCrashed)
+	}
+	if v != nil {
+		v.event(method, params)
+	} else if method == "Fetch.requestPaused" {
+		t.abort(params)
+	}
+}
+
+// abort ends a request that a page makes while nobody reads it.
+func (t *tabTarget) abort(params jsonv2.Value) {
+	var p pausedRequest
+	if decode(params, &p) == nil {
+		t.refuse(p)
+	}
+}
+
+// watch hands the events of the target to a visit, or to nobody.
+func (t *tabTarget) watch(v *visit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.visit = v
+}
+
+// dismiss closes a dialog at once, for the page stands still while it is open.
+// Leaving a page is always granted.
+func (t *tabTarget) dismiss(params jsonv2.Value) {
+	var ev struct {
+		Type string `json:"type"`
+	}
+	_ = decode(params, &ev) // a dialog that cannot be read is dismissed
+	send(t.session, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: ev.Type == "beforeunload"}).forget()
+}
+
+// leave ends a page that was read well: its timers and requests stop now and not
+// when the next page opens. left waits for it.
+func (t *tabTarget) leave() {
+	t.leaving = send(t.session, page.Navigate, page.NavigateParams{URL: "about:blank"})
+}
+
+// left says that the target is whole and empty.
+func (t *tabTarget) left(ctx context.Context) bool {
+	select {
+	case <-t.session.gone:
+		return false
+	default:
+	}
+	if t.leaving == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, blankLimit)
+	defer cancel()
+	var result page.NavigateResult
+	err := t.leaving.wait(ctx, &result)
+	t.leaving = nil
+	if err != nil || result.ErrorText != "" {
+		return false
+	}
+	t.mu.Lock()
+	t.blankLoader = result.LoaderID
+	t.mu.Unlock()
+	return true
+}
+
+// stop makes a page that did not end well let go of its renderer: pending loads
+// end, running scripts are broken off. Both are heard by a busy renderer.
+func (t *tabTarget) stop() {
+	send(t.session, page.StopLoading, cdp.Empty{}).forget()
+	send(t.session, cdpruntime.TerminateExecution, cdp.Empty{}).forget()
+}
+
+// gone says that err is the end of the target or of its browser.
+func gone(err error) bool {
+	return errors.Is(err, errLost) || errors.Is(err, errGone) || errors.Is(err, errCrashed)
+}

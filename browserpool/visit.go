@@ -1,0 +1,407 @@
+package browserpool
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp/jsonv2"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
+)
+
+// maxDocuments is how many documents a page may load one after the other in its
+// top frame. A page that sends itself on for ever would ask its host for page
+// after page with no regard to anybody's pace.
+const maxDocuments = 20
+
+// visit is the state of one page being opened. Events change it on the mux's
+// reader, Open waits for its end.
+type visit struct {
+	tab     *Tab
+	target  *tabTarget
+	request Request
+	ctx     context.Context // ends with the visit; for Allow and Turn
+	wg      sync.WaitGroup  // questions to Allow and Turn
+	wake    chan struct{}   // capacity 1: look at the deadline again
+	ended   chan struct{}   // closed when err or finished is set
+
+	mu       sync.Mutex
+	deadline time.Time // of the load that is on
+	limit    time.Time // of the page
+	err      error     // the first that ended it
+	finished bool      // the payload is there
+	over     bool      // ended is closed
+	checks   int       // questions to Allow that are not answered
+
+	docs      map[string]*document // by loader, those that may still commit
+	doc       *document            // that has committed
+	documents int
+	world     world
+	read      reading
+	net       traffic
+	storage   map[string]script // by origin, while it is not yet in place
+
+	exceptions int
+	exception  string
+	broken     string // what the reading script itself threw
+}
+
+// document is a navigation of the top frame.
+type document struct {
+	loader string
+	url    string
+	status int
+	header map[string]string
+	mime   string
+	failed string // Chrome's word, when it broke off
+}
+
+// world is the execution context of the reading script in the current document.
+type world struct {
+	id     int64
+	unique string
+}
+
+// reading is what the script of the current document has said.
+type reading struct {
+	parts  []string
+	next   int // piece that comes next; pieces come in their order
+	bytes  int
+	quiet  string          // N of the last quiet, "" when none waits
+	awaits map[string]bool // requests that it waits for
+	waited int
+}
+
+func (r *reading) complete() bool { return r.parts != nil && r.next == len(r.parts) }
+
+func (r *reading) text() string { return strings.Join(r.parts, "") }
+
+func newVisit(ctx context.Context, t *Tab, r Request, deadline, limit time.Time) *visit {
+	return &visit{
+		tab: t, target: t.target, request: r, ctx: ctx, deadline: deadline, limit: limit,
+		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		docs: map[string]*document{}, net: newTraffic(r.Capture), storage: map[string]script{},
+	}
+}
+
+// fail ends the visit with err, unless it has ended.
+func (v *visit) fail(err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.failLocked(err)
+}
+
+func (v *visit) failLocked(err error) {
+	if v.err == nil && !v.over {
+		v.err = err
+		v.endLocked()
+	}
+}
+
+// endLocked closes ended when the visit has an error, or its payload and every
+// answer of Allow.
+func (v *visit) endLocked() {
+	if !v.over && (v.err != nil || (v.finished && v.checks == 0)) {
+		v.over = true
+		close(v.ended)
+	}
+}
+
+// event takes one event of the tab. It is called by the mux's reader and does
+// not block.
+func (v *visit) event(method string, params jsonv2.Value) {
+	switch method {
+	case "Inspector.targetCrashed":
+		v.fail(ErrCrashed)
+		return
+	case "Fetch.requestPaused":
+		v.paused(params)
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.over {
+		return
+	}
+	switch method {
+	case "Runtime.bindingCalled":
+		v.called(params)
+	case "Runtime.executionContextCreated":
+		v.contextCreated(params)
+	case "Runtime.executionContextsCleared":
+		v.world = world{}
+	case "Runtime.exceptionThrown":
+		v.thrown(params)
+	case "Page.frameNavigated":
+		v.navigated(params)
+	default:
+		v.network(method, params)
+	}
+}
+
+func (v *visit) contextCreated(params jsonv2.Value) {
+	var ev struct {
+		Context struct {
+			ID       int64  `json:"id"`
+			Name     string `json:"name"`
+			UniqueID string `json:"uniqueId"`
+			AuxData  struct {
+				FrameID string `json:"frameId"`
+			} `json:"auxData"`
+		} `json:"context"`
+	}
+	if decode(params, &ev) != nil || ev.Context.Name != worldName || ev.Context.AuxData.FrameID != string(v.target.id) {
+		return
+	}
+	v.world = world{id: ev.Context.ID, unique: ev.Context.UniqueID}
+}
+
+func (v *visit) thrown(params jsonv2.Value) {
+	var ev struct {
+		Details struct {
+			Text      string `json:"text"`
+			Context   int64  `json:"executionContextId"`
+			Exception struct {
+				Description string `json:"description"`
+			} `json:"exception"`
+		} `json:"exceptionDetails"`
+	}
+	if decode(params, &ev) != nil {
+		return
+	}
+	text := ev.Details.Exception.Description
+	if text == "" {
+		text = ev.Details.Text
+	}
+	text = cut(text, 1000)
+	if ev.Details.Context != 0 && ev.Details.Context == v.world.id {
+		if v.broken == "" {
+			v.broken = text
+		}
+		return
+	}
+	v.exceptions++
+	if v.exception == "" {
+		v.exception = text
+	}
+}
+
+// navigated: the top frame has a new document.
+func (v *visit) navigated(params jsonv2.Value) {
+	var ev struct {
+		Frame struct {
+			ID          string `json:"id"`
+			ParentID    string `json:"parentId"`
+			LoaderID    string `json:"loaderId"`
+			URL         string `json:"url"`
+			Unreachable string `json:"unreachableUrl"`
+		} `json:"frame"`
+	}
+	if decode(params, &ev) != nil || ev.Frame.ParentID != "" || ev.Frame.LoaderID == v.target.blank() {
+		return
+	}
+	doc := v.docs[ev.Frame.LoaderID]
+	switch {
+	case ev.Frame.Unreachable != "":
+		// Chrome's own error page. Of the first navigation its answer tells more.
+		if v.documents > 0 {
+			if doc == nil {
+				doc = &document{url: ev.Frame.Unreachable}
+			}
+			v.doc = doc
+			v.failLocked(fmt.Errorf("%w: the page went to %q: %s", ErrUnreachable, cut(doc.url, 200), doc.failed))
+		}
+		return
+	case doc == nil && isWeb(ev.Frame.URL):
+		doc = &document{loader: ev.Frame.LoaderID, url: ev.Frame.URL}
+	case doc == nil:
+		v.tab.pool.stats.refused.Add(1)
+		v.failLocked(fmt.Errorf("%w: the page went to %q, and only http and https are opened", ErrRefused, cut(ev.Frame.URL, 200)))
+		return
+	}
+	v.doc = doc
+	clear(v.docs)
+	v.docs[doc.loader] = doc
+	v.read = reading{}
+	v.net.keepOnly(doc.loader)
+	for origin, s := range v.storage {
+		if strings.HasPrefix(doc.url, origin+"/") {
+			delete(v.storage, origin)
+			v.target.uninstall(s).forget()
+		}
+	}
+	if v.documents++; v.documents > maxDocuments {
+		v.failLocked(fmt.Errorf("%w: the page sent itself on %d times", errRedirects, maxDocuments))
+	}
+}
+
+// called takes a message of the reading script.
+func (v *visit) called(params jsonv2.Value) {
+	var ev struct {
+		Name    string `json:"name"`
+		Payload string `json:"payload"`
+		Context int64  `json:"executionContextId"`
+	}
+	if decode(params, &ev) != nil || ev.Name != bindingName || ev.Context != v.world.id || v.doc == nil {
+		return
+	}
+	word, rest, _ := strings.Cut(ev.Payload, " ")
+	switch word {
+	case "quiet":
+		if n, err := strconv.Atoi(rest); err == nil {
+			v.quiet(strconv.Itoa(n))
+		}
+	case "data":
+		v.data(rest)
+	case "done":
+		if !v.read.complete() {
+			v.failLocked(fmt.Errorf("read payload: done came after %d of %d pieces", v.read.next, len(v.read.parts)))
+			return
+		}
+		v.finished = true
+		v.endLocked()
+	case "turn":
+		if n, err := strconv.Atoi(rest); err == nil {
+			v.turn(n)
+		}
+	case "more":
+		if ms, err := strconv.Atoi(rest); err == nil && ms > 0 {
+			v.extend(time.Now().Add(time.Duration(ms) * time.Millisecond))
+		}
+	}
+}
+
+// maxParts is more pieces than MaxPayload can have when they are of a useful size.
+const maxParts = 1 << 16
+
+func (v *visit) data(rest string) {
+	index, rest, _ := strings.Cut(rest, " ")
+	count, text, _ := strings.Cut(rest, " ")
+	i, ierr := strconv.Atoi(index)
+	of, oerr := strconv.Atoi(count)
+	if ierr != nil || oerr != nil || i < 0 || of <= i || of > maxParts {
+		v.failLocked(fmt.Errorf("read payload: piece %q of %q", cut(index, 20), cut(count, 20)))
+		return
+	}
+	r := &v.read
+	if i == 0 {
+		r.parts, r.bytes = make([]string, of), 0 // what came before is told anew
+	} else if i != r.next || of != len(r.parts) {
+		v.failLocked(fmt.Errorf("read payload: piece %d of %d came, and %d of %d was to come", i, of, r.next, len(r.parts)))
+		return
+	}
+	r.parts[i], r.next = text, i+1
+	r.bytes += len(text)
+	if r.bytes > MaxPayload {
+		v.failLocked(fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxPayload))
+	}
+}
+
+// quiet notes what is in flight and lets the script go on when that has ended.
+func (v *visit) quiet(n string) {
+	v.read.quiet, v.read.awaits = n, v.net.snapshot()
+	v.read.waited = len(v.read.awaits)
+	v.goOn()
+}
+
+// goOn calls the script back when nothing that it waits for is in flight.
+func (v *visit) goOn() {
+	if v.read.quiet == "" || len(v.read.awaits) > 0 {
+		return
+	}
+	v.evaluate(fmt.Sprintf("globalThis.__tabfarm_go?.(%s, %d, %d)", v.read.quiet, v.net.pending(), v.read.waited)).forget()
+	v.read.quiet = ""
+}
+
+// evaluate runs an expression in the reading script's world.
+func (v *visit) evaluate(expression string) *call {
+	return send(v.target.session, cdpruntime.Evaluate, cdpruntime.EvaluateParams{
+		Expression: expression, UniqueContextID: v.world.unique, AwaitPromise: new(true), ReturnByValue: new(false),
+	})
+}
+
+// turn asks for the host's turn beside the reader. The time that it takes is not
+// the page's.
+func (v *visit) turn(n int) {
+	grant := fmt.Sprintf("globalThis.__tabfarm_turn?.(%d)", n)
+	if v.request.Turn == nil {
+		v.evaluate(grant).forget()
+		return
+	}
+	doc, asked := v.doc, time.Now()
+	deadline := v.deadline
+	v.deadline = v.limit
+	v.poke()
+	v.wg.Go(func() {
+		err := v.request.Turn(v.ctx)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.doc != doc || v.over {
+			return
+		}
+		if err != nil {
+			v.failLocked(fmt.Errorf("take turn: %w", err))
+			return
+		}
+		v.extend(deadline.Add(time.Since(asked)))
+		v.evaluate(grant).forget()
+	})
+}
+
+// extend sets the deadline of the load, never past the page's limit.
+func (v *visit) extend(to time.Time) {
+	v.deadline = to
+	if to.After(v.limit) {
+		v.deadline = v.limit
+	}
+	v.poke()
+}
+
+// poke makes Open look at the deadline again.
+func (v *visit) poke() {
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ask puts a question to Allow beside the reader and hands its answer to then,
+// which holds the lock. Until then the visit cannot end well.
+func (v *visit) ask(url string, connected netip.Addr, then func(err error)) {
+	v.checks++
+	v.wg.Go(func() {
+		err := v.request.Allow(v.ctx, url, connected)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.checks--
+		if err != nil && v.ctx.Err() == nil {
+			v.tab.pool.stats.refused.Add(1)
+			v.failLocked(fmt.Errorf("%w: %w", ErrRefused, err))
+		}
+		then(err)
+		v.endLocked()
+	})
+}
+
+// blank is the loader of the about:blank that the last page ended with.
+func (t *tabTarget) blank() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.blankLoader)
+}
+
+func isWeb(url string) bool {
+	return strings.HasPrefix(url, "http://") || strings.HasPrefix(url, "https://")
+}
+
+// cut shortens text of a page for a message.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "..."
+}
