@@ -1,0 +1,168 @@
+// Grids of <div>s: by their ARIA roles, and Tabulator by its classes. A row may
+// be spread over several lanes (frozen columns) and the DOM order may be any,
+// so rows are put together by their key and ordered by their index.
+
+const GRIDS = '[role="grid"],[role="table"],[role="treegrid"],.tabulator';
+const GRID_ROWS = '[role="row"],.tabulator-row';
+const GRID_CELLS = '[role="gridcell"],[role="cell"],[role="columnheader"],[role="rowheader"],.tabulator-cell,.tabulator-col';
+const NO_ROWS = '.tabulator-calcs,.tabulator-placeholder,.tabulator-group';
+
+/** Attributes that name a row, most dependable first. */
+const ROW_KEYS = ['aria-rowindex', 'row-id', 'data-id', 'data-rowindex', 'row-index', 'data-row-key', 'data-index'];
+/** Of these, the ones that count rows. */
+const ROW_NUMBERS = ['aria-rowindex', 'data-rowindex', 'row-index', 'data-index'];
+const CELL_KEYS = ['col-id', 'data-field', 'tabulator-field', 'data-column-id'];
+
+/** An attribute that is a whole number, else null. */
+function wholeNumber(el, name) {
+  const text = attribute(el, name);
+  return text !== null && /^-?\d+$/.test(text) ? Number(text) : null;
+}
+
+/** The key of a row, null when nothing names it. The attribute's name is part of it. */
+function rowKey(el) {
+  for (const name of ROW_KEYS) {
+    const value = attribute(el, name);
+    if (value !== null && value !== '') return name + '=' + value;
+  }
+  return null;
+}
+
+/** The number that orders a row, null when it has none. */
+function rowNumber(el) {
+  for (const name of ROW_NUMBERS) {
+    const number = wholeNumber(el, name);
+    if (number !== null) return number;
+  }
+  return null;
+}
+
+/** True for a grid of its own kind: roles on elements that are no <table>, with rows that are no <tr>. */
+function isGrid(el) {
+  if (localName(el) === 'table' || !matches(el, GRIDS)) return false;
+  const rows = find(el, GRID_ROWS);
+  if (rows.length === 0) return attribute(el, 'role') !== 'table' && findOne(el, 'table') === null;
+  return rows.some((row) => localName(row) !== 'tr' && closest(row, GRIDS) === el);
+}
+
+/** Reads one grid of divs as it stands. Cells stand at their column's number. @returns {Formed} */
+function formGrid(root) {
+  const eyes = eyesFor(root);
+  const fields = new Map(); // field -> column number, in order of appearance, headers first
+  const lanes = new Map(); // row key -> row
+  const head = [];
+  const rows = [];
+  const foot = [];
+  for (const el of find(root, GRID_ROWS)) {
+    if (closest(el, GRIDS) !== root || matches(el, NO_ROWS) || eyes(el) !== '') continue;
+    if (parentElement(el) !== null && closest(parentElement(el), '.tabulator-calcs-holder,.tabulator-calcs') !== null) continue;
+    const cells = gridCells(el, root, eyes, fields);
+    if (cells.length === 0) continue;
+    const isHead = cells.every((slot) => !slot || slot.head);
+    const key = rowKey(el);
+    const place = isHead ? 'head:' + key : key;
+    const lane = key === null ? undefined : lanes.get(place);
+    if (lane) {
+      cells.forEach((slot, i) => (lane.cells[i] ??= slot));
+      continue;
+    }
+    const row = { el, cells, key, number: rowNumber(el) };
+    if (key !== null) lanes.set(place, row);
+    if (isHead) head.push(row);
+    else if (/^[tb]-/.test(attribute(el, 'row-id') ?? attribute(el, 'row-index') ?? '')) foot.push(row);
+    else rows.push(row);
+  }
+  for (const el of find(root, '.tabulator-header')) {
+    if (closest(el, GRIDS) === root && head.length === 0) head.push(...tabulatorHead(el, eyes, fields));
+  }
+  const width = Math.max(0, ...[head, rows, foot].map((list) => list.reduce((w, row) => Math.max(w, row.cells.length), 0)));
+  for (const row of [...head, ...rows, ...foot]) row.cells = Array.from({ length: width }, (_, i) => row.cells[i] ?? null);
+  sortRows(head);
+  sortRows(rows);
+  const label = attribute(root, 'aria-label') ?? labelOf(root);
+  return { kind: 'aria', el: root, caption: fold(label ?? ''), head, rows, foot, width };
+}
+
+/** Orders rows by their number where all have one; else the DOM's order stays. */
+function sortRows(rows) {
+  if (rows.every((row) => row.number !== null && row.number !== undefined)) rows.sort((a, b) => a.number - b.number);
+}
+
+function labelOf(root) {
+  const id = attribute(root, 'aria-labelledby');
+  const el = id ? find(document, '#' + CSS.escape(id.split(' ')[0]))[0] : null;
+  return el ? el.textContent : null;
+}
+
+/** The cells of a row by column number. */
+function gridCells(row, root, eyes, fields) {
+  const cells = [];
+  let next = (wholeNumber(row, 'aria-colindex') ?? 1) - 1;
+  for (const el of find(row, GRID_CELLS + ',td,th')) {
+    if (closest(el, GRID_ROWS) !== row || eyes(el) !== '') continue;
+    if (matches(el, '.tabulator-col-group')) continue;
+    const role = attribute(el, 'role');
+    const isHead = role === 'columnheader' || localName(el) === 'th' || matches(el, '.tabulator-col');
+    const at = columnOf(el, fields) ?? next;
+    const span = Math.min(Math.max(wholeNumber(el, 'aria-colspan') ?? 1, 1), 1000);
+    const slot = { text: gridText(el, eyes), th: isHead, head: isHead, wide: span > 1, el };
+    for (let i = 0; i < span; i++) cells[at + i] ??= slot;
+    next = at + span;
+  }
+  return cells;
+}
+
+/** Tabulator puts the title beside the marks for sorting and the filter. */
+function gridText(el, eyes) {
+  const title = matches(el, '.tabulator-col') ? findOne(el, '.tabulator-col-title') : null;
+  const label = title ?? (matches(el, '.ag-header-cell') ? findOne(el, '.ag-header-cell-text') : null);
+  return textOf(label ?? el, eyes);
+}
+
+/** The number of a cell's column, 0-based; null when nothing but its place says it. */
+function columnOf(el, fields) {
+  const index = wholeNumber(el, 'aria-colindex');
+  if (index !== null && index > 0 && index <= 20_000) return index - 1;
+  for (const name of CELL_KEYS) {
+    const field = attribute(el, name);
+    if (field === null || field === '') continue;
+    if (!fields.has(field)) fields.set(field, fields.size);
+    return fields.get(field);
+  }
+  return null;
+}
+
+/** Tabulator's header is one element of nested column groups: one row of groups, one of columns. */
+function tabulatorHead(header, eyes, fields) {
+  const groups = [];
+  const columns = [];
+  let next = 0;
+  for (const el of find(header, '.tabulator-col')) {
+    if (matches(el, '.tabulator-col-group') || eyes(el) !== '') continue;
+    const at = columnOf(el, fields) ?? next;
+    next = at + 1;
+    columns[at] = { text: gridText(el, eyes), th: true, head: true, wide: false, el };
+    const group = closest(el, '.tabulator-col-group');
+    if (group === null) continue;
+    const title = findOne(group, '.tabulator-col-title');
+    groups[at] = { text: title ? textOf(title, eyes) : '', th: true, head: true, wide: false, el: group };
+  }
+  if (columns.length === 0) return [];
+  const rows = [{ el: header, cells: columns, key: null, number: 1 }];
+  if (groups.length > 0) rows.unshift({ el: header, cells: groups, key: null, number: 0 });
+  return rows;
+}
+
+/**
+ * The number of data rows that a grid states: aria-rowcount less its header and
+ * foot rows, as far as these are counted in it. Grids that number their first
+ * data row 1 leave the header out of the count.
+ */
+function statedRows(formed) {
+  const count = wholeNumber(formed.el, 'aria-rowcount');
+  if (count === null || count <= 0) return null;
+  const first = formed.rows.length > 0 ? wholeNumber(formed.rows[0].el, 'aria-rowindex') : null;
+  if (first === 1) return count;
+  const foot = formed.foot.filter((row) => hasAttribute(row.el, 'aria-rowindex')).length;
+  return Math.max(count - formed.head.length - foot, 0);
+}

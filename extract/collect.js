@@ -1,0 +1,194 @@
+// Every row: by paging with the table's own control, by scrolling a grid that
+// keeps only some rows, or by scrolling to the end of a list that grows.
+
+/** What was collected of one table of the page so far. */
+class Harvest {
+  /** @param {object} table of the job @param {Formed} formed as it stood first */
+  constructor(table, formed) {
+    this.table = table;
+    this.first = formed;
+    this.rows = [];
+    this.keys = new Map();
+    this.total = null; // rows stated
+    this.proof = '';
+    this.note = '';
+    this.shaky = false; // rows may have been missed
+    this.replace(formed);
+  }
+
+  replace(formed) {
+    this.rows = prepare(this.table, formed).rows;
+    this.formed = formed;
+  }
+
+  /** Adds the rows of a further page. */
+  append(formed) {
+    this.rows.push(...prepare(this.table, formed).rows);
+  }
+
+  /** Adds the rows of a further window by their keys; cells of further columns join their rows. */
+  merge(formed, keyOf) {
+    let added = 0;
+    for (const row of prepare(this.table, formed).rows) {
+      const key = keyOf(row);
+      const known = this.keys.get(key);
+      if (known === undefined) {
+        this.keys.set(key, row);
+        added++;
+        continue;
+      }
+      row.cells.forEach((slot, i) => (known.cells[i] ??= slot));
+    }
+    formed.head.forEach((row, i) => {
+      const known = this.formed.head[i];
+      if (known) row.cells.forEach((slot, j) => (known.cells[j] ??= slot));
+    });
+    this.rows = [...this.keys.values()];
+    return added;
+  }
+
+  /** Rows that count for a stated total: data, and rows that the recipe skips. */
+  count() {
+    if (this.formed.kind === 'aria') return this.rows.filter((row) => row.role !== 'placeholder').length;
+    return this.rows.filter((row) => row.role === '' || row.role === 'skipped').length;
+  }
+
+  met() {
+    return this.total !== null && this.count() >= this.total;
+  }
+}
+
+/** Gives the rows of a reading their roles and fields while their elements are there. */
+function prepare(table, formed) {
+  giveRoles(formed, { skip: table.skip, above: table.fields.map((f) => f.above).filter(Boolean) });
+  readFields(formed.rows, table.fields);
+  return formed;
+}
+
+/** Reads again what a harvest is made of; null when it is gone. */
+function readAgain(harvest) {
+  const all = formTargets(harvest.table);
+  return all.find((f) => f.el === harvest.first.el) ?? all[harvest.place] ?? null;
+}
+
+/** Collects all rows of a harvest and says why they are all, or why not. */
+async function collect(harvest, others) {
+  const el = harvest.first.el;
+  const stated = harvest.first.kind === 'each' ? null : statedRows(harvest.first);
+  const range = harvest.table.mode === 'page' ? null : rangeNear(el, harvest.count(), others);
+  harvest.total = namedTotal(harvest.table) ?? (stated === null && harvest.first.kind === 'html' ? range?.total ?? null : stated ?? range?.total ?? null);
+  if (harvest.table.mode === 'page') return finish(harvest, 'end');
+  if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
+  const pager = pagerOf(el, others);
+  if (pager !== null && pager.usable) await turnPages(harvest, pager, others);
+  else if (!harvest.met()) await scrollAll(harvest, others);
+  const more = pager !== null && !pager.usable && !harvest.met();
+  finish(harvest, more ? 'none' : harvest.proof || 'end');
+}
+
+/** Decides the proof. A stated number that was not met is none, whatever else was seen. */
+function finish(harvest, otherwise) {
+  if (harvest.met()) harvest.proof = 'total';
+  else if (harvest.total !== null || harvest.shaky) harvest.proof = 'none';
+  else harvest.proof = otherwise;
+}
+
+// Paging.
+
+const NEXT = '.dt-paging .next,.dt-paging-button.next,.dataTables_paginate .next,.paginate_button.next';
+const NEXT_WORDS = /^(next( page)?|weiter|n\u00e4chste( seite)?|suivante?|siguiente|successiv[ao]|volgende|\u203a|\u00bb|>|>>|\u2192)$/i;
+const PREVIOUS_WORDS = /^(previous( page)?|prev|zur\u00fcck|vorherige( seite)?|pr\u00e9c\u00e9dente?|anterior|precedente|vorige|\u2039|\u00ab|<|<<|\u2190)$/i;
+const MAX_PAGES = 10_000;
+
+/** The words on a control: its text, or its label. */
+const wordsOn = (el) => [fold(el.textContent), attribute(el, 'aria-label'), attribute(el, 'title')].map((t) => fold(t ?? ''));
+
+/** True for a control that leads on within the page: no link elsewhere. */
+function staysHere(el) {
+  const href = attribute(el, 'href');
+  return localName(el) !== 'a' || href === null || href === '' || href.startsWith('#') || href.toLowerCase().startsWith('javascript:');
+}
+
+const disabled = (el) =>
+  hasAttribute(el, 'disabled') || attribute(el, 'aria-disabled') === 'true' ||
+  /(^|\s|-)disabled(\s|$)/.test(classOf(el)) || (parentElement(el) !== null && /(^|\s)disabled(\s|$)/.test(classOf(parentElement(el)))) || !displayed(el);
+
+/**
+ * The control that shows a table's next page: of its library, or one beside the
+ * table that says so. usable is false for one that cannot be clicked to the end.
+ * @returns {{next: () => Element|null, previous: () => Element|null, usable: boolean}|null}
+ */
+function pagerOf(el, others) {
+  const wrapper = closest(el, PAGED);
+  if (wrapper !== null && findOne(wrapper, NEXT) !== null) {
+    return {
+      next: () => findOne(wrapper, NEXT),
+      previous: () => findOne(wrapper, NEXT.replaceAll('.next', '.previous')),
+      usable: true,
+    };
+  }
+  let around = parentElement(el);
+  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
+    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
+    const place = around;
+    const control = (words) => () => find(place, 'button,a,[role="button"],li[title]').find(
+      (c) => !contains(el, c) && staysHere(c) && wordsOn(c).some((w) => words.test(w))) ?? null;
+    if (control(NEXT_WORDS)() !== null) return { next: control(NEXT_WORDS), previous: control(PREVIOUS_WORDS), usable: true };
+    around = parentElement(around);
+  }
+  return null;
+}
+
+/** What tells one page of a table from another. */
+const fingerprint = (formed) => formed.rows.map((row) => textsOf(row.cells).join('\u0001')).join('\u0002');
+
+/** Clicks a control and reads the table when the page has come to rest; null when nothing changed. */
+async function press(harvest, control, before) {
+  await takeTurn();
+  control.click();
+  watch.last = now();
+  await settle(() => Math.min(quietNeeded(), QUIET_PROVED));
+  const formed = readAgain(harvest);
+  return formed !== null && fingerprint(formed) !== before ? formed : null;
+}
+
+/** Collects a table page by page, from its first page on. */
+async function turnPages(harvest, pager, others) {
+  let formed = harvest.first;
+  const el = formed.el;
+  let range = rangeNear(el, harvest.count(), others);
+  for (let i = 0; i < MAX_PAGES; i++) {
+    const control = pager.previous();
+    if (control === null || disabled(control) || range?.first === 1) break;
+    const back = await press(harvest, control, fingerprint(formed));
+    if (back === null) break;
+    formed = back;
+    harvest.replace(formed);
+    range = rangeNear(el, harvest.count(), others);
+  }
+  const seen = new Set([fingerprint(formed)]);
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const control = pager.next();
+    if (control === null || disabled(control)) {
+      harvest.proof = control === null && page > 1 ? 'none' : 'end';
+      return;
+    }
+    if (harvest.met()) return;
+    const next = await press(harvest, control, fingerprint(formed));
+    if (next === null) {
+      harvest.proof = 'none';
+      harvest.note = 'the control for the next page changed nothing';
+      return;
+    }
+    const print = fingerprint(next);
+    if (seen.has(print)) {
+      harvest.proof = 'none';
+      harvest.note = 'the pages began to repeat';
+      return;
+    }
+    seen.add(print);
+    formed = next;
+    harvest.append(formed);
+  }
+  harvest.proof = 'none';
+}

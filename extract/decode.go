@@ -1,0 +1,172 @@
+package extract
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// The bounds of a payload. A page that passes them is too large, or lies.
+const (
+	maxPayload = 64 << 20
+	maxRows    = 1_000_000
+	maxColumns = 20_000
+	maxCells   = 8_000_000
+	maxGrids   = 5_000
+)
+
+// ErrTooLarge: the page holds more than a Reading may.
+var ErrTooLarge = errors.New("page too large to read")
+
+// payload is the answer of the script.
+type payload struct {
+	Version int      `json:"version"`
+	URL     string   `json:"url"`
+	Title   string   `json:"title"`
+	Lang    string   `json:"lang"`
+	Settled bool     `json:"settled"`
+	Grids   []grid   `json:"grids"`
+	Signs   []string `json:"signs"`
+	Error   string   `json:"error"`
+}
+
+type grid struct {
+	Table     string      `json:"table"`
+	Kind      string      `json:"kind"`
+	Selector  string      `json:"selector"`
+	Caption   string      `json:"caption"`
+	Header    [][]*string `json:"header"`
+	Rows      []gridRow   `json:"rows"`
+	Foot      [][]*string `json:"foot"`
+	Complete  bool        `json:"complete"`
+	Proof     Proof       `json:"proof"`
+	Total     *int        `json:"total"`
+	TotalText *string     `json:"totalText"`
+	Note      string      `json:"note"`
+}
+
+type gridRow struct {
+	Cells  []*string          `json:"c"`
+	Spans  []int              `json:"s"`
+	Role   string             `json:"r"`
+	Fields map[string]*string `json:"f"`
+	Class  string             `json:"k"`
+}
+
+// Decode checks and decodes the payload of the script. It comes from a page and
+// is trusted in nothing: sizes are bounded (ErrTooLarge), unknown words refused.
+func Decode(text []byte) (*Reading, error) {
+	if len(text) > maxPayload {
+		return nil, fmt.Errorf("decode reading of %d bytes: %w", len(text), ErrTooLarge)
+	}
+	var p payload
+	d := json.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(&p); err != nil {
+		return nil, fmt.Errorf("decode reading: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("decode reading: text behind its end")
+	}
+	if p.Version != 1 {
+		return nil, fmt.Errorf("decode reading: version %d is not known", p.Version)
+	}
+	if p.Error == "too large" {
+		return nil, fmt.Errorf("decode reading: %w", ErrTooLarge)
+	}
+	if p.Error != "" {
+		return nil, fmt.Errorf("decode reading: the script failed: %.500s", p.Error)
+	}
+	if len(p.Grids) > maxGrids {
+		return nil, fmt.Errorf("decode reading: %d grids: %w", len(p.Grids), ErrTooLarge)
+	}
+	r := &Reading{
+		URL: clip(p.URL, 1<<16), Title: clip(p.Title, 1000), Lang: clip(p.Lang, 100), Settled: p.Settled,
+	}
+	for _, s := range p.Signs {
+		if slices.Contains([]string{"password", "captcha", "denied", "spinner"}, s) && !slices.Contains(r.Signs, s) {
+			r.Signs = append(r.Signs, s)
+		}
+	}
+	cells := 0
+	for i := range p.Grids {
+		g, err := p.Grids[i].check(&cells)
+		if err != nil {
+			return nil, fmt.Errorf("decode grid %d: %w", i+1, err)
+		}
+		r.Grids = append(r.Grids, g)
+	}
+	return r, nil
+}
+
+// check turns a grid of the payload into a Grid. cells counts those of all grids.
+func (g *grid) check(cells *int) (Grid, error) {
+	if len(g.Rows) > maxRows {
+		return Grid{}, fmt.Errorf("%d rows: %w", len(g.Rows), ErrTooLarge)
+	}
+	if !slices.Contains([]string{"html", "aria", "each"}, g.Kind) {
+		return Grid{}, fmt.Errorf("kind %q is not known", g.Kind)
+	}
+	switch g.Proof {
+	case ProofTotal, ProofSource, ProofEnd, ProofNone:
+	default:
+		return Grid{}, fmt.Errorf("proof %q is not known", g.Proof)
+	}
+	if g.Total != nil && *g.Total < 0 {
+		return Grid{}, fmt.Errorf("total %d is below zero", *g.Total)
+	}
+	out := Grid{
+		Table: g.Table, Kind: g.Kind, Selector: clip(g.Selector, 10_000), Caption: clip(g.Caption, 10_000),
+		Header: g.Header, Foot: g.Foot, Rows: make([]GridRow, len(g.Rows)),
+		Complete: g.Complete && g.Proof != ProofNone, Proof: g.Proof, Total: g.Total, TotalText: g.TotalText,
+		Note: clip(g.Note, 1000),
+	}
+	for _, lines := range [][][]*string{g.Header, g.Foot} {
+		for _, line := range lines {
+			if err := count(line, cells); err != nil {
+				return Grid{}, err
+			}
+		}
+	}
+	for i, row := range g.Rows {
+		if err := count(row.Cells, cells); err != nil {
+			return Grid{}, err
+		}
+		if !slices.Contains([]string{"", "header", "section", "placeholder", "skipped"}, row.Role) {
+			return Grid{}, fmt.Errorf("role %q is not known", row.Role)
+		}
+		for _, at := range row.Spans {
+			if at < 0 || at >= len(row.Cells) {
+				return Grid{}, fmt.Errorf("span at column %d of %d", at, len(row.Cells))
+			}
+		}
+		out.Rows[i] = GridRow{
+			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000),
+		}
+	}
+	return out, nil
+}
+
+// count adds a line's cells and refuses what passes the bounds.
+func count(line []*string, cells *int) error {
+	*cells += len(line)
+	if len(line) > maxColumns || *cells > maxCells {
+		return fmt.Errorf("%d columns, %d cells: %w", len(line), *cells, ErrTooLarge)
+	}
+	return nil
+}
+
+// clip shortens a text to at most n bytes, at a rune.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}

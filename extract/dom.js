@@ -1,0 +1,94 @@
+// Reading the document without trusting it. The page may have elements named
+// "children" or "querySelectorAll", which a form or the document then shows in
+// place of its own properties, in this world too; so everything that a form or
+// the document could hide is reached through the prototypes.
+
+/** @param {object} proto @param {string} name @returns {(node: any) => any} */
+const getter = (proto, name) => {
+  const get = Object.getOwnPropertyDescriptor(proto, name).get;
+  return (node) => Reflect.apply(get, node, []);
+};
+/** @param {object} proto @param {string} name @returns {(node: any, ...rest: any[]) => any} */
+const method = (proto, name) => {
+  const f = proto[name];
+  return (node, ...rest) => Reflect.apply(f, node, rest);
+};
+
+const firstChild = getter(Node.prototype, 'firstChild');
+const nextSibling = getter(Node.prototype, 'nextSibling');
+const parentElement = getter(Node.prototype, 'parentElement');
+const nodeType = getter(Node.prototype, 'nodeType');
+const contains = method(Node.prototype, 'contains');
+const comparePosition = method(Node.prototype, 'compareDocumentPosition');
+const localName = getter(Element.prototype, 'localName');
+const attribute = method(Element.prototype, 'getAttribute');
+const hasAttribute = method(Element.prototype, 'hasAttribute');
+const matches = method(Element.prototype, 'matches');
+const closest = method(Element.prototype, 'closest');
+const rectOf = method(Element.prototype, 'getBoundingClientRect');
+const scrollHeight = getter(Element.prototype, 'scrollHeight');
+const clientHeight = getter(Element.prototype, 'clientHeight');
+const scrollWidth = getter(Element.prototype, 'scrollWidth');
+const clientWidth = getter(Element.prototype, 'clientWidth');
+const isConnected = getter(Node.prototype, 'isConnected');
+const checkVisibility = method(Element.prototype, 'checkVisibility');
+const findInElement = method(Element.prototype, 'querySelectorAll');
+const findInDocument = method(Document.prototype, 'querySelectorAll');
+const documentElement = getter(Document.prototype, 'documentElement');
+const documentTitle = getter(Document.prototype, 'title');
+const readyState = getter(Document.prototype, 'readyState');
+const scrollingElement = getter(Document.prototype, 'scrollingElement');
+const styleSheets = getter(Document.prototype, 'styleSheets');
+const listen = method(EventTarget.prototype, 'addEventListener');
+const unlisten = method(EventTarget.prototype, 'removeEventListener');
+const dispatch = method(EventTarget.prototype, 'dispatchEvent');
+
+/** All elements below root that match, in document order. A selector that is none throws. */
+const find = (root, css) => Array.from(root === document ? findInDocument(root, css) : findInElement(root, css));
+const findOne = (root, css) => find(root, css)[0] ?? null;
+
+/** The child elements of an element. */
+function childrenOf(el) {
+  const found = [];
+  for (let node = firstChild(el); node !== null; node = nextSibling(node)) {
+    if (nodeType(node) === 1) found.push(node);
+  }
+  return found;
+}
+
+/** The classes of an element; an SVG's className is no string, so the attribute is read. */
+const classOf = (el) => (attribute(el, 'class') ?? '').trim().replace(/\s+/g, ' ');
+
+/** True when a stands before b in the document, or around it. */
+const precedes = (a, b) => (comparePosition(a, b) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+
+/**
+ * A short selector that finds el and nothing else: its id, a class of its own,
+ * or the way from the nearest ancestor that has one.
+ */
+function selectorOf(el) {
+  const only = (css) => {
+    const all = find(document, css);
+    return all.length === 1 && all[0] === el;
+  };
+  let tail = '';
+  for (let node = el; node !== null; node = parentElement(node)) {
+    const id = attribute(node, 'id');
+    const names = [];
+    if (id) names.push('#' + CSS.escape(id));
+    for (const name of classOf(node).split(' ')) {
+      if (name) names.push(localName(node) + '.' + CSS.escape(name));
+    }
+    names.push(localName(node));
+    for (const name of names) {
+      if (only(name + tail)) return name + tail;
+    }
+    let place = 1;
+    for (let before = node.previousElementSibling; before; before = before.previousElementSibling) {
+      if (localName(before) === localName(node)) place++;
+    }
+    tail = ' > ' + localName(node) + ':nth-of-type(' + place + ')' + tail;
+    if (only(tail.slice(3))) return tail.slice(3);
+  }
+  return tail.slice(3);
+}

@@ -1,0 +1,73 @@
+// What is hidden, by computed style. Asking the style of every element costs a
+// third of the reading, so a large table asks only the elements that some rule
+// of the page could hide; where a style sheet cannot be read, all are asked.
+
+/** Below so many elements all are asked: reading the style sheets would cost more. */
+const ASK_ALL = 400;
+
+/** Always suspects: hidden by attribute, by their own style, or by the browser. */
+const SUSPECTS = '[hidden],[style*="display" i],[style*="visibility" i],dialog,[popover]';
+
+/** Selectors of the page's rules that hide; null where that cannot be known. */
+function hidingSelectors() {
+  const found = [SUSPECTS];
+  let known = true;
+  const visit = (rules, nested) => {
+    for (const rule of rules) {
+      if (rule instanceof CSSKeyframesRule) continue;
+      const style = rule.style;
+      if (style && rule.selectorText) {
+        const display = style.display;
+        const visibility = style.visibility;
+        if (display === 'none' || display.includes('(') || (visibility !== '' && visibility !== 'visible')) {
+          if (nested) known = false;
+          found.push(rule.selectorText);
+        }
+      }
+      if (rule.styleSheet) visit(rule.styleSheet.cssRules, nested);
+      if (rule.cssRules && rule.cssRules.length > 0) visit(rule.cssRules, nested || Boolean(rule.selectorText));
+    }
+  };
+  try {
+    for (const sheet of [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])]) {
+      if (!sheet.disabled) visit(sheet.cssRules, false);
+    }
+  } catch {
+    return null; // a sheet of another site
+  }
+  return known ? found.join(',') : null;
+}
+
+/** "none" for an element that is not displayed, "unseen" for visibility hidden, else "". */
+function askHidden(el) {
+  const style = getComputedStyle(el);
+  if (style.display === 'none') return 'none';
+  return style.visibility === 'visible' ? '' : 'unseen';
+}
+
+/**
+ * A function that says of the elements below root whether they are hidden. A
+ * root that is itself invisible was asked for by name: it is read as if shown,
+ * but for parts that are not displayed.
+ * @returns {(el: Element, unsure?: boolean) => string} unsure: a parent is unseen, so ask
+ */
+function eyesFor(root) {
+  const blind = askHidden(root) === 'unseen';
+  let suspects = null;
+  if (find(root, '*').length > ASK_ALL) {
+    const css = hidingSelectors();
+    try {
+      if (css !== null) suspects = new Set(find(root, css));
+    } catch {
+      suspects = null;
+    }
+  }
+  return (el, unsure = false) => {
+    if (suspects !== null && !unsure && !suspects.has(el)) return '';
+    const hidden = askHidden(el);
+    return blind && hidden === 'unseen' ? '' : hidden;
+  };
+}
+
+/** True when an element and all around it are displayed. */
+const displayed = (el) => checkVisibility(el);

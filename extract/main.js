@@ -1,0 +1,144 @@
+// The way of a reading: wait, read, collect, deliver.
+
+/** Chunks of the answer stay well below what one message may hold. */
+const CHUNK = 250_000;
+/** The largest answer in characters; the pool takes 64 MB. */
+const MAX_ANSWER = 40_000_000;
+
+const state = { harvests: [], delivered: false };
+
+function send(text) {
+  __tabfarm(text);
+}
+
+let turns = 0;
+let turnGranted = null;
+/** Waits for the right to make the page ask its host for more. */
+function takeTurn() {
+  send('more ' + job.timeout);
+  return new Promise((resolve) => {
+    turnGranted = resolve;
+    send('turn ' + ++turns);
+  });
+}
+globalThis.__tabfarm_turn = (number) => {
+  if (number === turns && turnGranted !== null) turnGranted();
+};
+
+/** One grid of the answer, in the form that Decode checks. */
+function gridOf(harvest) {
+  const formed = harvest.formed;
+  const columns = keptColumns(harvest);
+  const texts = (row) => columns.map((i) => (row.cells[i] ? row.cells[i].text : null));
+  const grid = {
+    table: harvest.table.name, kind: formed.kind,
+    selector: formed.kind === 'each' ? harvest.table.css : selectorOf(formed.el),
+    caption: formed.caption, header: formed.head.map(texts), foot: formed.foot.map(texts),
+    rows: harvest.rows.map((row) => rowOf(row, columns, texts)),
+    proof: harvest.proof || 'none', total: harvest.total, note: harvest.note,
+  };
+  const text = totalText(harvest.table);
+  if (text !== undefined) grid.totalText = text;
+  grid.complete = grid.proof !== 'none';
+  return grid;
+}
+
+/** The columns that hold a cell: grids of divs number theirs with gaps. */
+function keptColumns(harvest) {
+  const width = Math.max(0, harvest.formed.width, ...[harvest.formed.head, harvest.rows, harvest.formed.foot].map((l) => l.reduce((w, r) => Math.max(w, r.cells.length), 0)));
+  const all = Array.from({ length: width }, (_, i) => i);
+  if (harvest.formed.kind !== 'aria') return all;
+  const used = new Set();
+  for (const row of [...harvest.formed.head, ...harvest.rows]) row.cells.forEach((slot, i) => slot && used.add(i));
+  return all.filter((i) => used.has(i));
+}
+
+function rowOf(row, columns, texts) {
+  const out = { c: texts(row) };
+  const wide = columns.flatMap((column, i) => (row.cells[column]?.wide ? [i] : []));
+  if (wide.length > 0) out.s = wide;
+  if (row.role) out.r = row.role;
+  if (row.fields) out.f = row.fields;
+  if (row.cls ?? classOf(row.el)) out.k = (row.cls ?? classOf(row.el)).slice(0, 200);
+  return out;
+}
+
+/** Sends the answer and ends. */
+function deliver(settled, error = '') {
+  if (state.delivered) return;
+  state.delivered = true;
+  observer.disconnect();
+  let grids = [];
+  try {
+    grids = state.harvests.map(gridOf);
+    if (!settled) {
+      for (const grid of grids) {
+        if (grid.proof !== 'total') Object.assign(grid, { proof: 'none', complete: false });
+      }
+    }
+  } catch (e) {
+    error = String(e);
+  }
+  const answer = {
+    version: 1, url: location.href, title: fold(documentTitle(document)),
+    lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error,
+  };
+  let text = JSON.stringify(answer);
+  if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], error: 'too large' });
+  const chunks = Math.ceil(text.length / CHUNK);
+  for (let i = 0; i < chunks; i++) {
+    send('data ' + i + ' ' + chunks + ' ' + text.slice(i * CHUNK, (i + 1) * CHUNK));
+  }
+  send('done');
+}
+
+/** Reads all that the job wants as it stands. */
+function readAll() {
+  state.harvests = [];
+  for (const table of job.tables) {
+    if (table.mode === 'none' && !table.total) continue;
+    formTargets(table).forEach((formed, place) => {
+      const harvest = new Harvest(table, formed);
+      harvest.place = place;
+      state.harvests.push(harvest);
+    });
+  }
+}
+
+/** The harvests whose rows must all be had: of the tables among which the largest is looked for, only that one. */
+function toCollect() {
+  const largest = new Map();
+  const size = (h) => Math.max(h.rows.length, statedRows(h.first) ?? 0) * Math.max(h.formed.width, 1);
+  for (const harvest of state.harvests) {
+    if (harvest.table.mode !== 'largest') continue;
+    const other = largest.get(harvest.table);
+    if (other === undefined || size(harvest) > size(other)) largest.set(harvest.table, harvest);
+  }
+  return state.harvests.filter((h) => h.table.mode !== 'largest' || largest.get(h.table) === h);
+}
+
+async function read() {
+  await settle();
+  readAll();
+  const others = state.harvests.filter((h) => h.first.kind !== 'each').flatMap((h) => h.formed.parts ?? [h.first.el]);
+  const chosen = toCollect();
+  for (const harvest of state.harvests) {
+    if (chosen.includes(harvest)) await collect(harvest, others.filter((el) => !(harvest.formed.parts ?? []).includes(el)));
+    else finish(harvest, 'end');
+  }
+  deliver(true);
+}
+
+/** The deadline has come: what was read so far is sent as it is. */
+globalThis.__tabfarm_last = () => {
+  if (state.delivered) return;
+  try {
+    if (state.harvests.length === 0) readAll();
+  } catch (e) {
+    deliver(false, e instanceof TooLarge ? 'too large' : String(e));
+    return;
+  }
+  deliver(false);
+};
+
+read().catch((e) => deliver(false, e instanceof TooLarge ? 'too large' : String(e?.stack ?? e)));

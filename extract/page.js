@@ -1,0 +1,117 @@
+// Runs in the page's own world before its scripts: counts the timers, frames
+// and idle callbacks that the page has set up and that may still draw, and
+// whether it listens for scrolling. It answers questions of the reading script
+// by events whose name the page does not know, and changes nothing else.
+(() => {
+  'use strict';
+  const secret = SECRET;
+  const apply = Reflect.apply;
+  const now = performance.now.bind(performance);
+  const NativeEvent = CustomEvent;
+  const dispatch = EventTarget.prototype.dispatchEvent;
+  const addListener = EventTarget.prototype.addEventListener;
+  const doc = document;
+
+  /** A callback under a second counts as one that may still draw; a question may ask for longer ones. */
+  const SHORT = 1000;
+  const LONG = 5000;
+  /** A timer whose chain has set itself up so many times without a change is a clock or a poll. */
+  const CHAIN = 4;
+
+  /** @type {Map<string, {delay: number, times: number[]}>} what is pending, by kind and id */
+  const pending = new Map();
+  let running = []; // the times at which the chain that runs now was set up
+  let scrolls = false;
+
+  const note = (kind, id, delay) => {
+    if (delay <= LONG) pending.set(kind + id, { delay, times: [now(), ...running].slice(0, CHAIN) });
+  };
+
+  /** Runs a callback as part of its chain. */
+  const run = (entry, f, self, args) => {
+    const outer = running;
+    running = entry ? entry.times : [];
+    try {
+      return apply(f, self, args);
+    } finally {
+      running = outer;
+    }
+  };
+
+  /** Wraps a function that sets up one call. */
+  const once = (owner, name, kind, delayOf) => {
+    const native = owner[name];
+    if (typeof native !== 'function') return;
+    owner[name] = function (f, ...rest) {
+      if (typeof f !== 'function') return apply(native, this, [f, ...rest]);
+      let id;
+      const call = function (...args) {
+        const entry = pending.get(kind + id);
+        pending.delete(kind + id);
+        return run(entry, f, this, args);
+      };
+      id = apply(native, this, [call, ...rest]);
+      note(kind, id, delayOf(rest));
+      return id;
+    };
+  };
+  const cancels = (owner, name, kinds) => {
+    const native = owner[name];
+    if (typeof native !== 'function') return;
+    owner[name] = function (id) {
+      for (const kind of kinds) pending.delete(kind + id);
+      return apply(native, this, [id]);
+    };
+  };
+
+  once(window, 'setTimeout', 't', (rest) => Number(rest[0]) || 0);
+  once(window, 'requestAnimationFrame', 'f', () => 0);
+  once(window, 'requestIdleCallback', 'i', (rest) => Number(rest[0]?.timeout) || 0);
+  cancels(window, 'clearTimeout', ['t', 'v']);
+  cancels(window, 'clearInterval', ['t', 'v']);
+  cancels(window, 'cancelAnimationFrame', ['f']);
+  cancels(window, 'cancelIdleCallback', ['i']);
+
+  const nativeInterval = window.setInterval;
+  window.setInterval = function (f, delay, ...rest) {
+    if (typeof f !== 'function') return apply(nativeInterval, this, [f, delay, ...rest]);
+    let id;
+    const call = function (...args) {
+      const entry = pending.get('v' + id);
+      if (entry) entry.times = [now(), ...entry.times].slice(0, CHAIN);
+      return run(entry, f, this, args);
+    };
+    id = apply(nativeInterval, this, [call, delay, ...rest]);
+    note('v', id, Number(delay) || 0);
+    return id;
+  };
+
+  EventTarget.prototype.addEventListener = function (type, ...rest) {
+    if (type === 'scroll' || type === 'scrollend' || type === 'wheel') scrolls = true;
+    return apply(addListener, this, [type, ...rest]);
+  };
+  const NativeObserver = window.IntersectionObserver;
+  if (NativeObserver) {
+    const observe = NativeObserver.prototype.observe;
+    NativeObserver.prototype.observe = function (el) {
+      scrolls = true;
+      return apply(observe, this, [el]);
+    };
+  }
+
+  /** Pending callbacks of at most delay ms whose chain is not older than the last change. */
+  const count = (delay, since) => {
+    let n = 0;
+    for (const entry of pending.values()) {
+      const chained = entry.times.length === CHAIN && entry.times[CHAIN - 1] > since;
+      if (entry.delay <= delay && !chained) n++;
+    }
+    return n;
+  };
+  apply(addListener, doc, [secret + 'q', (question) => {
+    const since = Number(question.detail);
+    const heard = scrolls || Boolean(window.onscroll) || Boolean(doc.onscroll);
+    const answer = count(SHORT - 1, since) + ' ' + count(LONG, since) + ' ' + (heard ? 1 : 0);
+    apply(dispatch, doc, [new NativeEvent(secret + 'a', { detail: answer })]);
+  }]);
+})();

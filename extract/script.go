@@ -1,0 +1,214 @@
+package extract
+
+import (
+	"crypto/rand"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+//go:embed *.js
+var sources embed.FS
+
+// parts are the files of the reading script, in the order they are joined.
+var parts = []string{
+	"dom.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
+	"total.js", "signs.js", "settle.js", "collect.js", "scroll.js", "main.js",
+}
+
+// secret is the name of the events by which the script in the page's world and
+// the reading script talk. Pages cannot know it, so they cannot answer for it.
+var secret = sync.OnceValue(func() string { return "tabfarm-" + strings.ToLower(rand.Text()) })
+
+// source is the joined text of the reading script, without its job.
+var source = sync.OnceValue(func() string {
+	var b strings.Builder
+	for _, name := range parts {
+		text, err := sources.ReadFile(name)
+		if err != nil {
+			panic("extract: embedded " + name + " is missing") // the binary is broken
+		}
+		b.Write(text)
+		b.WriteByte('\n')
+	}
+	return b.String()
+})
+
+// job is what the script is told, as JSON.
+type job struct {
+	Ready    string     `json:"ready,omitempty"`
+	Timeout  int64      `json:"timeout"` // for each load, in ms
+	Tables   []jobTable `json:"tables"`
+	JSONOnly bool       `json:"jsonOnly,omitempty"`
+}
+
+type jobTable struct {
+	Name string `json:"name"`
+	// Mode is "from", "each", "page", "largest", "all", or "none" for rows out of JSON.
+	Mode     string     `json:"mode"`
+	CSS      string     `json:"css,omitempty"`
+	Rows     string     `json:"rows"`
+	Skip     string     `json:"skip,omitempty"`
+	Total    *jobTotal  `json:"total,omitempty"`
+	Optional bool       `json:"optional,omitempty"`
+	Fields   []jobField `json:"fields"`
+}
+
+type jobTotal struct {
+	CSS   string `json:"css"`
+	Match string `json:"match,omitempty"`
+}
+
+type jobField struct {
+	Name  string `json:"name"`
+	CSS   string `json:"css,omitempty"`
+	Attr  string `json:"attr,omitempty"`
+	Above string `json:"above,omitempty"`
+	Page  bool   `json:"page,omitempty"`
+}
+
+// Script is the source of the reading script for a kind of pages, its job
+// inlined. vars fill the {name} in from and each, escaped for CSS. all reads
+// every table of the page in document order instead of the recipe's. k may be
+// nil then.
+func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
+	j := job{Timeout: 30_000}
+	if k != nil {
+		j.Ready = k.Page.Ready
+		if k.Page.Timeout > 0 {
+			j.Timeout = k.Page.Timeout.Milliseconds()
+		}
+	}
+	if all || k == nil {
+		j.Tables = []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}}
+	} else {
+		j.JSONOnly = true
+		for i := range k.Tables {
+			t := tableJob(&k.Tables[i], vars)
+			j.JSONOnly = j.JSONOnly && t.Mode == "none"
+			j.Tables = append(j.Tables, t)
+		}
+	}
+	inlined, err := inlineJSON(j)
+	if err != nil {
+		return "", fmt.Errorf("write job of script: %w", err)
+	}
+	name, err := inlineJSON(secret())
+	if err != nil {
+		return "", fmt.Errorf("write job of script: %w", err)
+	}
+	return "(() => {\n'use strict';\nconst job = " + inlined + ";\nconst SECRET = " + name + ";\n" + source() + "})();\n", nil
+}
+
+// inlineJSON is JSON that may stand in a script: HTML and line ends are escaped.
+func inlineJSON(v any) (string, error) {
+	text, err := json.Marshal(v)
+	return string(text), err
+}
+
+func tableJob(t *recipe.Table, vars map[string]string) jobTable {
+	j := jobTable{Name: t.Name, Rows: t.Rows, Skip: t.Skip, Optional: t.Optional || t.MinRows == 0, Fields: []jobField{}}
+	if j.Rows == "" {
+		j.Rows = "all"
+	}
+	if t.Total != nil {
+		j.Total = &jobTotal{CSS: t.Total.CSS, Match: t.Total.Match}
+	}
+	switch {
+	case t.JSON != nil:
+		j.Mode = "none"
+	case t.Each == "page":
+		j.Mode = "page"
+	case t.Each != "":
+		j.Mode, j.CSS = "each", fillCSS(t.Each, vars)
+	case t.From != "":
+		j.Mode, j.CSS = "from", fillCSS(t.From, vars)
+	default:
+		j.Mode = "largest"
+	}
+	for _, c := range t.Columns {
+		if isField(c) {
+			css, page := strings.CutPrefix(c.CSS, "page >>")
+			j.Fields = append(j.Fields, jobField{
+				Name: c.Name, CSS: strings.TrimSpace(css), Attr: c.Attr, Above: c.Above, Page: page,
+			})
+		}
+	}
+	if len(j.Fields) == 0 && (j.Mode == "each" || j.Mode == "page") {
+		j.Fields = append(j.Fields, jobField{Name: textColumn})
+	}
+	return j
+}
+
+// textColumn is the column of an `each` table whose recipe names none: the text of the element.
+const textColumn = "text"
+
+// isField says that a column is looked for beside the header.
+func isField(c recipe.Column) bool {
+	return c.CSS != "" || c.Attr != "" || c.Above != ""
+}
+
+// fillCSS fills the variables of a selector, escaped so that a value is always
+// one word of it or part of a quoted string.
+func fillCSS(template string, vars map[string]string) string {
+	escaped := map[string]string{}
+	for name, value := range vars {
+		escaped[name] = escapeCSS(value)
+		if value != "" && value[0] >= '0' && value[0] <= '9' {
+			// A class or id does not begin with a digit.
+			escaped[name+"__word"] = fmt.Sprintf("\\%x %s", value[0], escapeCSS(value[1:]))
+			for _, before := range []string{"#", "."} {
+				template = strings.ReplaceAll(template, before+"{"+name+"}", before+"{"+name+"__word}")
+			}
+		}
+	}
+	return recipe.Substitute(template, escaped)
+}
+
+func escapeCSS(value string) string {
+	var b strings.Builder
+	for _, c := range value {
+		switch {
+		case c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c > 0x7f:
+			b.WriteRune(c)
+		default:
+			fmt.Fprintf(&b, "\\%x ", c)
+		}
+	}
+	return b.String()
+}
+
+// PageScript is the script for the page's own world, which must run before the
+// page's scripts. It counts what the page has set up and not yet run.
+func PageScript() string {
+	text, err := sources.ReadFile("page.js")
+	if err != nil {
+		panic("extract: embedded page.js is missing") // the binary is broken
+	}
+	return strings.Replace(string(text), "SECRET", `"`+secret()+`"`, 1)
+}
+
+// Capture lists the parts of URLs whose responses the tables need, without repetition.
+func Capture(k *recipe.Kind, vars map[string]string) []string {
+	var urls []string
+	seen := map[string]bool{}
+	if k == nil {
+		return nil
+	}
+	for _, t := range k.Tables {
+		if t.JSON == nil {
+			continue
+		}
+		for _, form := range urlForms(t.JSON.URL, vars) {
+			if !seen[form] {
+				seen[form] = true
+				urls = append(urls, form)
+			}
+		}
+	}
+	return urls
+}

@@ -1,0 +1,258 @@
+// When the page has come to rest. Quiet alone is never enough: the document must
+// be parsed, `ready` there, no sign of loading shown, no short timer of the page
+// pending, the wanted part unchanged for its quiet time, and then no request may
+// be in flight that was there at that moment. What is read is read in the same
+// task in which the last of this was found true.
+
+/** Quiet times in ms: where something proves the end, where nothing does, where there is no row. */
+const QUIET_PROVED = 100;
+const QUIET = 500;
+const QUIET_EMPTY = 2000;
+/** Timers hold the reading so long after the last change; a poll that never ends must not. */
+const TIMERS_HOLD = 1500;
+/** A spinner beside rows holds so long: below an endless list it stays for ever. */
+const SPINNER_HOLD = 3000;
+/** So often quiet is asked for again while requests were in flight each time. */
+const ROUNDS = 4;
+/** A text that changed so often, for so long (ms), with nothing else is a clock: it holds no more. */
+const CLOCK_TIMES = 4;
+const CLOCK_SPAN = 3000;
+/** Where only responses are wanted the DOM is left out of account after so long (ms). */
+const JSON_HOLD = 5000;
+
+const now = () => performance.now();
+
+const watch = {
+  version: 0, // counts changes of the wanted part
+  last: now(), // time of the last one
+  roots: null, // wanted elements, null when they must be looked for again
+  clocks: new WeakMap(), // element -> {times, first} of changes of text only
+  spinnerSeen: false,
+  asked: 0,
+  answer: null,
+  scrolls: false,
+};
+
+const observer = new MutationObserver((records) => noteChanges(records));
+observer.observe(document, {
+  subtree: true, childList: true, characterData: true, attributes: true,
+  attributeFilter: ['class', 'style', 'hidden', 'aria-busy', 'aria-hidden', 'aria-rowcount', 'aria-rowindex'],
+});
+
+/** Counts a batch of changes if one of them touches what is wanted. */
+function noteChanges(records) {
+  let touched = false;
+  for (const record of records) {
+    if (record.type === 'childList' && bringsTables(record)) watch.roots = null;
+    if (!touched || onlyText(record)) touched = concerns(record) || touched;
+  }
+  if (!touched) return;
+  watch.version++;
+  watch.last = now();
+}
+
+/** Reads changes that were not reported yet. */
+const flush = () => noteChanges(observer.takeRecords());
+
+/** True when elements came or went that may be wanted. */
+function bringsTables(record) {
+  for (const list of [record.addedNodes, record.removedNodes]) {
+    for (const node of list) {
+      if (nodeType(node) === 1) return true;
+    }
+  }
+  return false;
+}
+
+/** True for a change of text, or of how one element looks. */
+function onlyText(record) {
+  if (record.type !== 'childList') return true;
+  for (const list of [record.addedNodes, record.removedNodes]) {
+    for (const node of list) if (nodeType(node) !== 3) return false;
+  }
+  return true;
+}
+
+/** True when a change concerns the wanted part. */
+function concerns(record) {
+  const target = nodeType(record.target) === 1 ? record.target : parentElement(record.target);
+  if (onlyText(record) && target !== null && isClock(target)) return false;
+  const roots = wantedRoots();
+  if (roots.length === 0) return !job.jsonOnly || now() < JSON_HOLD;
+  if (target === null) return true;
+  return roots.some((root) => contains(root, target) || (record.type !== 'characterData' && holds(record, target, root)));
+}
+
+/** A change around a wanted element concerns it when it shows or hides it, or brings more of its kind. */
+function holds(record, target, root) {
+  if (record.type === 'attributes') return contains(target, root);
+  for (const node of record.addedNodes) {
+    if (nodeType(node) === 1 && (contains(node, root) || mayBeWanted(node))) return true;
+  }
+  for (const node of record.removedNodes) {
+    if (nodeType(node) === 1 && (contains(node, root) || mayBeWanted(node))) return true;
+  }
+  return false;
+}
+
+function mayBeWanted(node) {
+  const css = job.tables.map((t) => (t.mode === 'from' || t.mode === 'each' ? t.css : CANDIDATES)).join(',');
+  return css !== '' && (matches(node, css) || findOne(node, css) !== null);
+}
+
+function isClock(el) {
+  const clock = watch.clocks.get(el) ?? { times: 0, first: now() };
+  clock.times++;
+  watch.clocks.set(el, clock);
+  return clock.times > CLOCK_TIMES && now() - clock.first >= CLOCK_SPAN;
+}
+
+function wantedRoots() {
+  if (watch.roots === null) watch.roots = wantedElements();
+  return watch.roots;
+}
+
+// Spinners.
+
+const SPINNER_PARTS = ['spinner', 'skeleton', 'loading', 'loader', 'shimmer'];
+const SPINNERS = '[aria-busy="true"],[role="progressbar"],' + SPINNER_PARTS.map((p) => '[class*="' + p + '" i]').join(',');
+const SPINNER_CLASS = /(^|[-_\s])(is-)?(spinner|skeleton|loading|loader|shimmer)(?=$|[-_\s](border|grow|root|text|row|cell|wrapper|container|overlay|indicator|icon|sm|lg|active|circle|bar|dots?)|\s)/i;
+
+/** True for a shown element that says that something is still loading. */
+function isSpinner(el) {
+  const marked = attribute(el, 'aria-busy') === 'true' || attribute(el, 'role') === 'progressbar' || SPINNER_CLASS.test(classOf(el).replace(/([a-z])([A-Z])/g, '$1-$2'));
+  if (!marked || /^(html|body|img|script|link)$/.test(localName(el))) return false;
+  if (attribute(el, 'role') === 'progressbar' && hasAttribute(el, 'aria-valuenow')) return false;
+  return checkVisibility(el, { visibilityProperty: true, opacityProperty: true });
+}
+
+/** True when a spinner or skeleton is shown in root; the document, or an element. */
+const spinnerIn = (root) => find(root, SPINNERS).some(isSpinner);
+
+/**
+ * What there is of a wanted table, cheaply: the number of its rows, whether it
+ * shows that it is loading, and whether the rows are all that it states.
+ */
+function glance(table) {
+  if (table.mode === 'none') return { found: true, rows: 1, loading: false, proved: false };
+  const els = targetsOf(table).flat();
+  let rows = 0;
+  let loading = false;
+  let beside = false;
+  let stated = 0;
+  for (const el of els) {
+    if (isSpinner(el)) loading = true;
+    const around = parentElement(el);
+    if (around !== null && localName(around) !== 'body' && spinnerIn(around)) beside = true;
+    if (table.mode === 'each' || table.mode === 'page') continue;
+    const lines = find(el, 'tr,[role="row"],.tabulator-row').filter(isDataLine);
+    rows += lines.length;
+    if (lines.some((line) => LOADING_TEXT.test(fold(line.textContent)) || isSpinner(line) || (lines.length < 60 && spinnerIn(line)))) loading = true;
+    stated += Math.max(wholeNumber(el, 'aria-rowcount') ?? 0, 0);
+  }
+  if (table.mode === 'each' || table.mode === 'page') rows = els.length;
+  const total = namedTotal(table) ?? (stated > 0 ? stated : null);
+  return { found: els.length > 0, rows, loading, beside, proved: total !== null && rows > 0 && rows >= total };
+}
+
+/** A line that may be a row of data: it has cells that are no headers. */
+function isDataLine(line) {
+  if (matches(line, 'tr')) return childrenOf(line).some((c) => localName(c) === 'td') && !childrenOf(line).every((c) => matches(c, PLACEHOLDER));
+  return findOne(line, '[role="gridcell"],[role="cell"],.tabulator-cell') !== null;
+}
+
+/**
+ * The quiet time that the page needs now, in ms; Infinity while something shows
+ * that it is not ready.
+ */
+function quietNeeded() {
+  if (readyState(document) === 'loading') return Infinity;
+  if (job.ready && findOne(document, job.ready) === null) return Infinity;
+  let need = job.ready || watch.spinnerSeen ? QUIET_PROVED : QUIET;
+  let proved = job.tables.length > 0;
+  for (const table of job.tables) {
+    const seen = glance(table);
+    proved = proved && seen.proved;
+    if (seen.loading || (seen.beside && (seen.rows === 0 || now() - watch.last < SPINNER_HOLD))) {
+      watch.spinnerSeen = true;
+      return Infinity;
+    }
+    if (seen.rows > 0 || table.optional) continue;
+    if (!seen.found && spinnerIn(document)) {
+      watch.spinnerSeen = true;
+      return Infinity;
+    }
+    need = Math.max(need, job.ready ? QUIET : QUIET_EMPTY);
+  }
+  return proved ? Math.min(need, QUIET_PROVED) : need;
+}
+
+/** Asks the page's world what it still has to do. */
+function pageTimers() {
+  let answer = '0 0 0';
+  const hear = (event) => (answer = String(event.detail));
+  listen(document, SECRET + 'a', hear);
+  dispatch(document, new CustomEvent(SECRET + 'q', { detail: String(watch.last) }));
+  unlisten(document, SECRET + 'a', hear);
+  const [short, long, scrolls] = answer.split(' ').map(Number);
+  watch.scrolls = scrolls === 1;
+  return { short: short || 0, long: long || 0 };
+}
+
+/** True when timers of the page may still draw. Where no row is there yet, longer ones count too. */
+function timersHold(need) {
+  const idle = now() - watch.last;
+  if (idle > TIMERS_HOLD && need < QUIET_EMPTY) return false;
+  const timers = pageTimers();
+  return need >= QUIET_EMPTY ? idle < 5000 && timers.long > 0 : timers.short > 0;
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Tells the pool that the page is quiet. Once the requests that were in flight
+ * then have ended it gives their number, and that of those begun since.
+ */
+function askPool() {
+  return new Promise((resolve) => {
+    watch.answer = resolve;
+    send('quiet ' + ++watch.asked);
+  });
+}
+
+globalThis.__tabfarm_go = (number, pending, waited = 0) => {
+  if (number !== watch.asked || watch.answer === null) return;
+  const answer = watch.answer;
+  watch.answer = null;
+  answer(pending + waited);
+};
+
+/**
+ * Waits until the page is at rest. When it resolves, the caller is in the task
+ * in which that was found out.
+ * @param {() => number} need quiet time in ms that is needed now
+ */
+async function settle(need = quietNeeded) {
+  for (let round = 0; ; ) {
+    const quiet = need();
+    const idle = now() - watch.last;
+    if (quiet === Infinity) {
+      await pause(25);
+      continue;
+    }
+    if (idle < quiet) {
+      await pause(Math.min(quiet - idle + 1, 50));
+      continue;
+    }
+    if (timersHold(quiet)) {
+      await pause(20);
+      continue;
+    }
+    const version = watch.version;
+    const pending = await askPool();
+    flush();
+    if (watch.version !== version) continue;
+    if (pending === 0 || ++round >= ROUNDS) return;
+    watch.last = now(); // what came may still be drawn: quiet anew
+  }
+}

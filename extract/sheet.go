@@ -1,0 +1,205 @@
+package extract
+
+import (
+	"strings"
+
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+// sheet is the data rows of one recipe table before its columns are resolved:
+// columns under their header as shown, from grids or from JSON.
+type sheet struct {
+	kind     string // "html", "aria", "each" or "json"
+	columns  []head
+	rows     []sheetRow
+	sections bool // some rows stand under a section label
+
+	complete bool
+	proof    Proof
+	total    *int
+	counted  int // rows that count for the total
+	note     string
+}
+
+// head is one column as the page names it.
+type head struct {
+	shown string // levels joined by a space; "" where the page names it not
+	last  string // the lowest level alone
+	name  string // SQL name, unique in the sheet
+	json  bool
+}
+
+type sheetRow struct {
+	cells   []Cell // by column; shorter rows have no cell there
+	fields  map[string]*string
+	class   string
+	section *string
+}
+
+// sheetOf puts the grids of one table below each other: columns of one name are
+// one column.
+func sheetOf(grids []*Grid, t *recipe.Table) (*sheet, *Problem) {
+	s := &sheet{kind: grids[0].Kind, complete: true, proof: ProofTotal}
+	at := map[string]int{}
+	stated, sum := true, 0
+	for _, g := range grids {
+		where := make([]int, width(g))
+		for i, h := range headsOf(g) {
+			known, found := at[h.name]
+			if !found {
+				known = len(s.columns)
+				at[h.name] = known
+				s.columns = append(s.columns, h)
+			}
+			where[i] = known
+		}
+		s.addRows(g, where)
+		s.complete = s.complete && g.Complete
+		s.proof = weaker(s.proof, g.Proof)
+		if g.Note != "" {
+			s.note = g.Note
+		}
+		if g.Total == nil {
+			stated = false
+		} else {
+			sum += *g.Total
+		}
+	}
+	if stated {
+		s.total = &sum
+	}
+	if t.Total != nil {
+		return s, s.hold(grids[0].TotalText, t.Total)
+	}
+	return s, nil
+}
+
+// hold holds the rows against the number that the recipe's `total` found.
+func (s *sheet) hold(text *string, l *recipe.Locator) *Problem {
+	if text == nil {
+		return problemf(outcomeMissing, "nothing on the page matches total: %q.", l.CSS)
+	}
+	total, err := statedTotal(*text, l)
+	if err != nil {
+		return problemf(outcomeMissing, "total: no number in %q.", clip(*text, 80))
+	}
+	s.total = &total
+	s.complete, s.proof = s.counted >= total, ProofNone
+	if s.complete {
+		s.proof = ProofTotal
+	}
+	return nil
+}
+
+// weaker is the weaker of two proofs.
+func weaker(a, b Proof) Proof {
+	for _, p := range []Proof{ProofNone, ProofEnd, ProofSource} {
+		if a == p || b == p {
+			return p
+		}
+	}
+	return ProofTotal
+}
+
+// addRows adds the data rows of a grid; where says which column of the sheet each of its columns is.
+func (s *sheet) addRows(g *Grid, where []int) {
+	var section *string
+	for i := range g.Rows {
+		row := &g.Rows[i]
+		switch row.Role {
+		case "section":
+			section = label(row.Cells)
+			continue
+		case "skipped":
+			s.counted++
+			continue
+		case "":
+			s.counted++
+		default:
+			continue
+		}
+		r := sheetRow{fields: row.Fields, class: row.Class, section: section, cells: make([]Cell, len(s.columns))}
+		for j, text := range row.Cells {
+			if j < len(where) {
+				r.cells[where[j]].Text = text
+			}
+		}
+		for _, j := range row.Spans {
+			if j < len(where) {
+				r.cells[where[j]].Span = true
+			}
+		}
+		s.sections = s.sections || section != nil
+		s.rows = append(s.rows, r)
+	}
+}
+
+// label is the first text of a section row.
+func label(cells []*string) *string {
+	for _, c := range cells {
+		if c != nil && *c != "" {
+			return c
+		}
+	}
+	return nil
+}
+
+// width is the number of columns of a grid.
+func width(g *Grid) int {
+	n := 0
+	for _, line := range g.Header {
+		n = max(n, len(line))
+	}
+	for i := range g.Rows {
+		n = max(n, len(g.Rows[i].Cells))
+	}
+	return n
+}
+
+// headsOf names the columns of a grid: several header rows are joined, a text
+// that spans several of them counts once, a title across the whole table not at
+// all. A column without a name is column_4.
+func headsOf(g *Grid) []head {
+	n := width(g)
+	heads := make([]head, n)
+	taken := map[string]bool{}
+	for i := range heads {
+		var levels []string
+		for _, line := range g.Header {
+			if i >= len(line) || line[i] == nil || *line[i] == "" || title(line, len(g.Header)) {
+				continue
+			}
+			if len(levels) == 0 || levels[len(levels)-1] != *line[i] {
+				levels = append(levels, *line[i])
+			}
+		}
+		h := head{shown: strings.Join(levels, " ")}
+		if len(levels) > 0 {
+			h.last = levels[len(levels)-1]
+		}
+		h.name = unique(columnName(h.shown, i), taken)
+		heads[i] = h
+	}
+	return heads
+}
+
+// columnName is the SQL name of a header, column_N for none (N counts from 1).
+func columnName(shown string, i int) string {
+	if name := recipe.SQLName(shown); name != "" {
+		return name
+	}
+	return "column_" + thousandless(i+1)
+}
+
+// title says that a header row is one text across the whole table, above others.
+func title(line []*string, levels int) bool {
+	if levels < 2 || len(line) < 2 {
+		return false
+	}
+	for _, text := range line {
+		if text == nil || *text != *line[0] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,130 @@
+// HTML tables by the HTML Standard's "forming a table", from the rendered DOM:
+// row groups end all spans, spans are those the browser counts, a slot that two
+// cells claim is the row's own cell's, and rows and columns in which no cell
+// begins are left out.
+
+/** A read is stopped beyond so many slots; the page is too large then. */
+const MAX_SLOTS = 4_000_000;
+
+/**
+ * @typedef {{text: string, th: boolean, wide: boolean, el: Element}} Slot one cell; spans share it
+ * @typedef {{el: Element, cells: (Slot|null|undefined)[], role?: string, key?: string, top?: number}} Row
+ * @typedef {{kind: string, el: Element, caption: string, head: Row[], rows: Row[], foot: Row[], width: number}} Formed
+ */
+
+/** The row groups of a table in the order of the Standard: foot last, wherever it stands. */
+function rowGroups(table, eyes) {
+  const groups = [];
+  const feet = [];
+  let loose = null; // rows that stand directly in the table
+  for (const child of childrenOf(table)) {
+    const name = localName(child);
+    if (name === 'tr') {
+      if (loose === null) groups.push((loose = { name: 'tbody', rows: [] }));
+      loose.rows.push(child);
+      continue;
+    }
+    if (name !== 'thead' && name !== 'tbody' && name !== 'tfoot') continue;
+    loose = null;
+    if (eyes(child) === 'none') continue;
+    const group = { name, rows: childrenOf(child).filter((row) => localName(row) === 'tr') };
+    (name === 'tfoot' ? feet : groups).push(group);
+  }
+  return groups.concat(feet);
+}
+
+/**
+ * The rows of one group as slots. anchors collects the columns in which a cell begins.
+ * @returns {Row[]}
+ */
+function formGroup(group, eyes, anchors, budget) {
+  const rows = [];
+  const grown = []; // by column: {slot, left} of cells that reach down
+  for (const tr of group.rows) {
+    const state = eyes(tr);
+    if (state === 'none') continue;
+    const cells = childrenOf(tr).filter((c) => localName(c) === 'td' || localName(c) === 'th');
+    const shown = cells.filter((c) => eyes(c, state !== '') !== 'none');
+    const slots = [];
+    grown.forEach((g, column) => {
+      if (g && g.left > 0) {
+        slots[column] = g.slot;
+        g.left--;
+      }
+    });
+    let column = 0;
+    for (const cell of shown) {
+      while (slots[column] !== undefined) column++;
+      const columns = cell.colSpan;
+      const text = eyes(cell, state !== '') === 'unseen' ? '' : textOf(cell, eyes);
+      const slot = { text, th: localName(cell) === 'th', wide: false, columns, el: cell };
+      anchors.add(column);
+      for (let i = 0; i < columns; i++) {
+        slots[column + i] = slot;
+        const deep = cell.rowSpan === 0 ? Infinity : cell.rowSpan - 1;
+        if (deep > 0) grown[column + i] = { slot, left: deep };
+      }
+      column += columns;
+      budget.slots -= columns;
+      if (budget.slots < 0) throw new TooLarge();
+    }
+    const unseen = state === 'unseen' && shown.every((c) => eyes(c, true) === 'unseen');
+    if (shown.length > 0 && !unseen) rows.push({ el: tr, cells: slots, own: shown.length });
+  }
+  return rows;
+}
+
+class TooLarge extends Error {}
+
+/** Reads one <table>. @returns {Formed} */
+function formTable(table) {
+  const eyes = eyesFor(table);
+  const anchors = new Set();
+  const budget = { slots: MAX_SLOTS };
+  let head = [];
+  const rows = [];
+  const foot = [];
+  for (const group of rowGroups(table, eyes)) {
+    const formed = formGroup(group, eyes, anchors, budget);
+    if (group.name === 'tfoot') foot.push(...formed);
+    else if (group.name === 'tbody') rows.push(...formed);
+    else if (rows.length === 0) head.push(...formed);
+    else rows.push(...formed.map((row) => ({ ...row, role: 'header' })));
+  }
+  const columns = [...anchors].sort((a, b) => a - b);
+  for (const row of [...head, ...rows, ...foot]) {
+    row.cells = columns.map((column) => row.cells[column] ?? null);
+    markWide(row.cells);
+  }
+  if (head.length === 0) head = leadingHeader(rows, columns.length);
+  const caption = childrenOf(table).find((c) => localName(c) === 'caption');
+  return {
+    kind: 'html', el: table, caption: caption ? textOf(caption, eyes) : '',
+    head, rows, foot, width: columns.length,
+  };
+}
+
+/** Marks the cells that cover several of the columns that are left. */
+function markWide(cells) {
+  cells.forEach((slot, i) => {
+    if (slot && i > 0 && cells[i - 1] === slot) slot.wide = true;
+  });
+}
+
+/** True when one cell covers the whole width of a table of several columns. */
+const acrossAll = (cells) => cells.length > 1 && cells[0] != null && cells.every((slot) => slot === cells[0]);
+
+/**
+ * Takes the leading rows whose cells are all <th> off the rows: they are the
+ * header where there is no thead. A section label below a header is none of it,
+ * and where every row is of <th> only the first is a header.
+ */
+function leadingHeader(rows, width) {
+  let count = 0;
+  while (count < rows.length && rows[count].cells.every((slot) => slot === null || slot.th)) {
+    if (count > 0 && width > 1 && acrossAll(rows[count].cells)) break;
+    count++;
+  }
+  if (count === rows.length && count > 1 && rows.every((row) => row.cells.every((slot) => slot === null || slot.th))) count = 1;
+  return rows.splice(0, count);
+}
