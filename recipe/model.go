@@ -40,6 +40,8 @@ type Recipe struct {
 
 	File string // path it was loaded from, as given; "" when it came from the database
 	Text []byte // the recipe exactly as written
+
+	later Mistakes // keys that do nothing in this version yet
 }
 
 // Kind is one kind of pages: where its URLs come from, how a page is opened,

@@ -72,6 +72,7 @@ func TestSubstitute(t *testing.T) {
 	for template, want := range map[string]string{
 		"NBA_{season}.html": "NBA_2024.html", "{season}{season}": "20242024", "{{season}}": "{season}", "{{season}": "{season}",
 		"a{empty}b": "ab", "{other}": "{other}", "{ x }": "{ x }", "{": "{", "}": "}", "{season}}": "2024}", "": "", "{{{season}": "{2024",
+		`{"a":{"b":{season}}}`: `{"a":{"b":2024}}`, "{{a:{{b}}}}": "{a:{b}}", "{season}}}": "2024}}",
 	} {
 		if got := Substitute(template, vars); got != want {
 			t.Errorf("Substitute(%q) = %q, want %q", template, got, want)

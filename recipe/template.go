@@ -10,11 +10,12 @@ type part struct {
 }
 
 // parseTemplate splits a template into texts and variables. A variable is {name};
-// {{ and }} are braces, and a } alone is one too. bad lists the byte offsets of
-// braces that begin neither; they stay in the text as they are.
+// {{ is a brace, and so is the }} that closes it; other closing braces are
+// themselves. bad lists the byte offsets of opening braces that begin neither;
+// they stay in the text as they are.
 func parseTemplate(template string) (parts []part, bad []int) {
 	var text strings.Builder
-	begin := 0
+	begin, open := 0, 0 // open counts the {{ that no }} has closed
 	flush := func(end int) {
 		if text.Len() > 0 {
 			parts = append(parts, part{text: text.String(), start: begin})
@@ -25,8 +26,13 @@ func parseTemplate(template string) (parts []part, bad []int) {
 	for i := 0; i < len(template); {
 		c := template[i]
 		switch {
-		case (c == '{' || c == '}') && strings.HasPrefix(template[i+1:], string(c)):
+		case c == '{' && strings.HasPrefix(template[i+1:], "{"):
 			text.WriteByte(c)
+			open++
+			i += 2
+		case c == '}' && open > 0 && strings.HasPrefix(template[i+1:], "}"):
+			text.WriteByte(c)
+			open--
 			i += 2
 		case c == '{':
 			end := strings.IndexByte(template[i:], '}')
@@ -62,8 +68,8 @@ func isVariableName(s string) bool {
 	return s != ""
 }
 
-// Substitute fills the {name} of a template with the values of vars and turns
-// {{ and }} into braces. A variable without a value stays as it is written.
+// Substitute fills the {name} of a template with the values of vars and turns {{,
+// and the }} that closes it, into braces. A variable without a value stays as it is written.
 // What the values mean where they come to stand (CSS, a URL) is left to the caller.
 func Substitute(template string, vars map[string]string) string {
 	parts, _ := parseTemplate(template)
