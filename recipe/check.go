@@ -33,7 +33,7 @@ func Load(file string) (*Recipe, error) {
 // name. The error is Mistakes, all of them at once, in the order of the file.
 func Parse(file string, text []byte) (*Recipe, error) {
 	root, mistakes, broken := parseYAML(file, text)
-	c := &checker{file: file, lines: splitLines(text)}
+	c := &checker{file: file, lines: splitLines(text), lost: map[string]bool{}}
 	r := &Recipe{File: file, Text: slices.Clone(text), Name: defaultName(file), Timezone: time.UTC,
 		Polite: Polite{Delay: time.Second, Concurrency: 1, ObeyRobots: true, Retries: 3}}
 	switch {
@@ -74,6 +74,7 @@ type checker struct {
 	mistakes Mistakes
 	later    Mistakes
 	names    map[string]Position // tables so far
+	lost     map[string]bool     // names in {season} that lack their quotes
 }
 
 func (c *checker) add(line, column int, key, format string, args ...any) {

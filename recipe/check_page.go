@@ -220,7 +220,8 @@ func (c *checker) steps(v value, s *scope) []Step {
 		_, hasValue := o.get("value")
 		needs := step.Verb == "fill" || step.Verb == "select"
 		switch {
-		case step.Verb == "" && len(o.fields) > 0 || len(o.fields) == 0:
+		case step.Verb == "" && o.unknown > 0: // said already
+		case step.Verb == "":
 			e.wrong("says not what to do. Write one of %s.", strings.Join(verbs, ", "))
 		case needs && !hasValue:
 			e.wrong("%s has no value. Write value: below it.", step.Verb)

@@ -138,9 +138,9 @@ func (c *checker) links(o object, out *Source, kinds []string) {
 // template checks a URL in which variables may stand.
 func (c *checker) template(v value, text string, s *scope, own ...Variable) {
 	s.template(v, text, own...)
-	parts, _ := parseTemplate(text)
-	filled := fillURL(parts, func(string) string { return "x" })
-	v.checkURL(filled)
+	if parts, bad := parseTemplate(text); len(bad) == 0 {
+		v.checkURL(fillURL(parts, func(string) string { return "x" }))
+	}
 }
 
 // checkURL tells what is wrong with a URL.

@@ -23,7 +23,12 @@ func (c *checker) tables(v value, s *scope) []Table {
 		c.names[f.name] = pos(f.key)
 		t := Table{Name: f.name, Pos: pos(f.key), Rows: rowsWords[0], MinRows: 1,
 			Duplicates: duplicatesWords[0], OtherColumns: otherColumnsWords[0], Gone: goneWords[0]}
-		if _, lost := f.comment(); !f.isNull() || lost || f.node.Anchor != "" {
+		switch lost, ok := f.comment(); {
+		case f.isNull() && ok:
+			c.add(f.node.Line, f.node.Column, "", "%s is empty: an unquoted # begins a comment in YAML. Write %s: {from: %s}.", f.path, f.name, quoted(lost))
+		case f.isScalar():
+			f.wrong("is a text; a map is expected. Write %s: {from: %s}.", f.name, quoted(f.node.Value))
+		case !f.isBlank():
 			c.table(f.value, &t, s)
 		}
 		out = append(out, t)
@@ -265,7 +270,9 @@ func (c *checker) columns(v value, t *Table, s *scope) []Column {
 		f.sqlName(f.name, v.path, "a column")
 		col := Column{Name: f.name, Pos: pos(f.key)}
 		switch _, lost := f.comment(); {
-		case f.isNull() && !lost && f.node.Anchor == "": // by its own name
+		case f.isScalar() && lost:
+			f.wrong("an unquoted # begins a comment in YAML. Quote the header, or write a space behind # for a comment.")
+		case f.isBlank() && !lost: // by its own name
 		case f.isMap() && !f.bracketed():
 			c.column(f.value, &col, t, s)
 		default:

@@ -144,21 +144,30 @@ func unquotedInFlow(at, context place, e *yaml.LoadError, lines []string) (Mista
 		return m, r, true
 	}
 	before, rest := at.split(lines)
-	if rest == "" || strings.IndexByte("[{", rest[0]) < 0 {
-		return Mistake{}, nil, false
-	}
-	start := strings.LastIndexAny(before, "{[,")
-	if m := lastKey.FindStringIndex(before); m != nil && m[1] > start {
+	start := 0
+	text := ""
+	switch m := lastKey.FindStringIndex(before); {
+	case rest != "" && strings.IndexByte("[{", rest[0]) >= 0:
+		start = strings.LastIndexAny(before, "{[,") + 1
+		if m != nil {
+			start = max(start, m[1])
+		}
+		text = rest[:1] + " inside " + open
+	case m != nil && m[1] < len(before) && strings.IndexByte("[{", before[m[1]]) >= 0: // {from: {a} td}
 		start = m[1]
-	} else {
-		start++
+		text = "a value that begins with " + before[start:start+1]
+	default:
+		return Mistake{}, nil, false
 	}
 	for start < len(before) && before[start] == ' ' {
 		start++
 	}
 	tail := before[start:] + rest
 	value := tail[:plainEnd(tail, true)]
-	text := rest[:1] + " inside " + open + " must be quoted: " + written(before[:start], quoted(value)) + "."
+	if value == "" {
+		return Mistake{}, nil, false
+	}
+	text += " must be quoted: " + written(before[:start], quoted(value)) + "."
 	place := at
 	if context.line == at.line {
 		place = context
@@ -246,7 +255,7 @@ func unquotedColon(at, _ place, e *yaml.LoadError, lines []string) (Mistake, *re
 	line := lines[at.line-1]
 	switch {
 	case strings.Contains(e.Message, "mapping values are not allowed"):
-		if m := plainValue.FindStringSubmatch(line); m != nil {
+		if m := plainValue.FindStringSubmatch(line); m != nil && at.column > len([]rune(m[1])) {
 			value := m[2][:plainEnd(m[2], false)]
 			p := place{at.line, len([]rune(m[1])) + 1}
 			return p.mistake(`a value that holds ": " must be quoted: ` + written(m[1], quoted(value)) + "."),

@@ -88,6 +88,11 @@ func (f field) later(what string) {
 
 func (v value) isNull() bool { return v.node.Kind == yaml.ScalarNode && v.node.Tag == "!!null" }
 
+// isBlank says that nothing stands there, or an empty map.
+func (v value) isBlank() bool {
+	return v.isNull() && v.node.Anchor == "" || v.isMap() && len(v.node.Content) == 0
+}
+
 func (v value) isScalar() bool { return v.node.Kind == yaml.ScalarNode && !v.isNull() }
 
 func (v value) isList() bool { return v.node.Kind == yaml.SequenceNode }
@@ -130,9 +135,7 @@ func (v value) text(want string) (string, bool) {
 	switch {
 	case v.isScalar() && v.node.Style&yaml.TaggedStyle != 0,
 		v.isNull() && v.node.Anchor != "":
-		rest := v.lineRest()
-		value := rest[:plainEnd(rest, false)]
-		v.wrong("a value that begins with %.1s must be quoted: %s.", value, v.label()+quoted(value))
+		v.unquoted()
 	case v.isNull():
 		v.empty(want)
 	case v.isScalar() && v.node.Value == "":
@@ -140,13 +143,22 @@ func (v value) text(want string) (string, bool) {
 	case v.isScalar():
 		return v.node.Value, true
 	case (v.isMap() || v.isList()) && v.node.Style&yaml.FlowStyle != 0 && v.bracketed():
-		rest := v.lineRest()
-		value := rest[:plainEnd(rest, false)]
-		v.c.add(v.node.Line, v.node.Column, "", "a value that begins with %.1s must be quoted: %s.", value, v.label()+quoted(value))
+		for _, n := range v.node.Content {
+			v.c.lost[n.Value] = true
+		}
+		v.unquoted()
 	default:
 		v.wrong("is %s; one value is expected. Write %s.", v.shape(), want)
 	}
 	return "", false
+}
+
+// unquoted tells a value that YAML takes for something else than text.
+func (v value) unquoted() {
+	value := v.lineRest()
+	before, _ := place{v.node.Line, v.node.Column}.split(v.c.lines)
+	value = value[:plainEnd(value, inFlow(before))]
+	v.c.add(v.node.Line, v.node.Column, "", "a value that begins with %.1s must be quoted: %s.", value, v.label()+quoted(value))
 }
 
 // bracketed says that a { } or [ ] was likely meant as text: {season}, [data-sku].
@@ -178,7 +190,7 @@ func (v value) comment() (string, bool) {
 		rest = rest[len(v.node.Value):]
 	}
 	lost, ok := strings.CutPrefix(strings.TrimSpace(rest), "#")
-	if !ok || lost == "" || strings.HasPrefix(lost, " ") || strings.HasPrefix(lost, "#") {
+	if !ok || strings.HasPrefix(lost, " ") || strings.HasPrefix(lost, "#") || lost == "" && v.isScalar() {
 		return "", false
 	}
 	return "#" + lost, true
@@ -204,11 +216,11 @@ func (v value) yesNo() (bool, bool) {
 		return false, false
 	}
 	switch {
-	case s == "true" || s == "false":
-		return s == "true", true
-	case slices.Contains([]string{"yes", "on", "y", "1", "True", "TRUE"}, s):
+	case v.node.Tag == "!!bool":
+		return strings.EqualFold(s, "true"), true
+	case slices.Contains([]string{"yes", "on", "y", "1", "true"}, strings.ToLower(s)):
 		v.wrong("%s is no truth value here. Write true.", s)
-	case slices.Contains([]string{"no", "off", "n", "0", "False", "FALSE"}, s):
+	case slices.Contains([]string{"no", "off", "n", "0", "false"}, strings.ToLower(s)):
 		v.wrong("%s is no truth value here. Write false.", s)
 	default:
 		v.wrong("%s is neither true nor false. Write true or false.", s)
@@ -219,7 +231,9 @@ func (v value) yesNo() (bool, bool) {
 // number is a whole number between low and high.
 func (v value) number(low, high int) (int, bool) {
 	want := fmt.Sprintf("a whole number from %d to %d", low, high)
-	if high == maxNumber {
+	if low == -maxNumber && high == maxNumber {
+		want = "a whole number"
+	} else if high == maxNumber {
 		want = fmt.Sprintf("a whole number, at least %d", low)
 	}
 	s, ok := v.text(want)
@@ -286,7 +300,7 @@ func (v value) members(want string) ([]field, bool) {
 		}
 		return nil, false
 	}
-	if len(v.node.Content) == 0 && v.path != "" {
+	if len(v.node.Content) == 0 {
 		v.wrong("is an empty map. Write %s, or take the key out.", want)
 		return nil, false
 	}
@@ -312,8 +326,9 @@ func (v value) members(want string) ([]field, bool) {
 // object is a map whose keys are those of a type of the language.
 type object struct {
 	value
-	keys   []string
-	fields map[string]field
+	keys    []string
+	fields  map[string]field
+	unknown int // how many keys are not known
 }
 
 // object reads a map with fixed keys and tells the ones that are not known.
@@ -332,7 +347,8 @@ func (v value) object(t reflect.Type, want string) (object, bool) {
 		if slices.Contains(o.keys, f.name) {
 			continue
 		}
-		if meant := o.unknown(f); meant != "" {
+		o.unknown++
+		if meant := o.notKnown(f); meant != "" {
 			if _, taken := o.fields[meant]; !taken { // so that the value is looked at, and the key not missed
 				o.fields[meant] = f
 			}

@@ -219,7 +219,7 @@ func (c *checker) valuesFrom(v value, x *Variable, s *scope) {
 	}
 	if good {
 		if _, err := r.count(time.Now()); err != nil {
-			v.wrong("%v", err)
+			v.wrong("%v.", err)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func (c *checker) resolve(k Kind, s *scope) {
 		}
 	}
 	for _, d := range s.with {
-		if used[d.Name] {
+		if used[d.Name] || c.lost[d.Name] {
 			continue
 		}
 		text := d.Name + " is used nowhere (urls, steps, columns)"

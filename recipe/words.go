@@ -27,9 +27,9 @@ var otherKeyAdvice = map[string]string{
 	"sleep":    `write wait with the CSS of what you wait for, as wait: ".loaded".`,
 }
 
-// unknown tells that a key is not known and what was meant. It gives the key of
+// notKnown tells that a key is not known and what was meant. It gives the key of
 // this map that the value is to be read as, "" if none.
-func (o object) unknown(f field) (meant string) {
+func (o object) notKnown(f field) (meant string) {
 	say := func(format string, args ...any) {
 		o.c.add(f.key.Line, f.key.Column, o.path, "unknown key %s%s", f.name, fmt.Sprintf(format, args...))
 	}
@@ -110,7 +110,7 @@ func (v value) typeOf() (Type, bool) {
 func nearest(s string, candidates []string) string {
 	best, distance := "", 0
 	for _, c := range candidates {
-		d := levenshtein.ComputeDistance(strings.ToLower(s), strings.ToLower(c))
+		d := slip(strings.ToLower(s), strings.ToLower(c))
 		if best == "" || d < distance {
 			best, distance = c, d
 		}
@@ -119,6 +119,21 @@ func nearest(s string, candidates []string) string {
 		return ""
 	}
 	return best
+}
+
+// slip is the number of slips of the fingers from a to b: letters typed wrongly,
+// too much, too few, or in the wrong order.
+func slip(a, b string) int {
+	d := levenshtein.ComputeDistance(a, b)
+	if d == 2 && len(a) == len(b) {
+		x, y := []byte(a), []byte(b)
+		slices.Sort(x)
+		slices.Sort(y)
+		if string(x) == string(y) {
+			return 1
+		}
+	}
+	return d
 }
 
 // didYouMean ends a sentence about s with the nearest candidate, if one is near.
