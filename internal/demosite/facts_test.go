@@ -126,9 +126,14 @@ func TestElements(t *testing.T) {
 		t.Errorf("%d rows, %d symbols, groups %v", len(table.Rows), len(symbols), groups)
 	}
 	for _, want := range [][]any{
-		{2, "He", "Helium", 1, 18, "s"}, {13, "Al", "Aluminium", 3, 13, "p"}, {26, "Fe", "Iron", 4, 8, "d"},
-		{57, "La", "Lanthanum", 6, nil, "f"}, {71, "Lu", "Lutetium", 6, 3, "d"}, {80, "Hg", "Mercury", 6, 12, "d"},
-		{92, "U", "Uranium", 7, nil, "f"}, {117, "Ts", "Tennessine", 7, 17, "p"},
+		{2, "He", "Helium", 1, 18, "s"},
+		{13, "Al", "Aluminium", 3, 13, "p"},
+		{26, "Fe", "Iron", 4, 8, "d"},
+		{57, "La", "Lanthanum", 6, nil, "f"},
+		{71, "Lu", "Lutetium", 6, 3, "d"},
+		{80, "Hg", "Mercury", 6, 12, "d"},
+		{92, "U", "Uranium", 7, nil, "f"},
+		{117, "Ts", "Tennessine", 7, 17, "p"},
 	} {
 		if diff := cmp.Diff(want, table.Rows[want[0].(int)-1]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", want[2], diff)

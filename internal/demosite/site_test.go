@@ -47,7 +47,14 @@ func client(t *testing.T) *http.Client {
 	}
 }
 
-func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+// reply is a response but for its body.
+type reply struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+}
+
+func get(t *testing.T, c *http.Client, url string) (reply, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -62,7 +69,7 @@ func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(body)
+	return reply{response.StatusCode, response.Status, response.Header}, string(body)
 }
 
 func TestPagesAreEmptyWithoutScripts(t *testing.T) {
