@@ -112,7 +112,7 @@ func (a *app) checkPostgres(ctx context.Context) []finding {
 		return append(findings, finding{"Postgres", stateFail, err.Error(), ""})
 	}
 	for _, c := range checks {
-		findings = append(findings, finding{c.Name, c.State, c.Text, c.Fix})
+		findings = append(findings, finding{strings.ToUpper(c.Name[:1]) + c.Name[1:], c.State, c.Text, c.Fix})
 	}
 	return findings
 }

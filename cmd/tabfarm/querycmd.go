@@ -145,8 +145,7 @@ func kindOfSQL(name string) kind {
 func rowsOfQuery(rows *store.Rows) iter.Seq2[[]*string, error] {
 	return func(yield func([]*string, error) bool) {
 		for rows.Next() {
-			row, err := rows.Row()
-			if !yield(row, err) || err != nil {
+			if !yield(rows.Values(), nil) {
 				return
 			}
 		}

@@ -43,12 +43,12 @@ func loadRecipes(files []string) ([]*recipe.Recipe, error) {
 // loadRecipe is recipe.Load with words for a file that cannot be read.
 func loadRecipe(file string) (*recipe.Recipe, error) {
 	r, err := recipe.Load(file)
-	var path *fs.PathError
+	var mistakes recipe.Mistakes
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, usage(missingHint(file), "no recipe %s", file)
-	case errors.As(err, &path):
-		return nil, usage("", "recipe %s cannot be read: %w", file, path.Err)
+	case err != nil && !errors.As(err, &mistakes):
+		return nil, usage("", "%w", err)
 	}
 	return r, err
 }
