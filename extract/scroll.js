@@ -2,8 +2,8 @@
 // rows, or by their place where rows have no key; lists that grow are scrolled
 // to their end.
 
-/** A grid is scrolled by this part of its window, so that windows overlap. */
-const STEP = 0.8;
+/** A grid is scrolled by this part of what it draws, so that windows overlap. */
+const STEP = 0.9;
 const MAX_STEPS = 20_000;
 
 /** The element that scrolls the rows: the nearest around them that has more than it shows; else the document's. */
@@ -38,11 +38,8 @@ function scrollerFor(harvest, down = true) {
   return near;
 }
 
-/** Two frames, or a little while where the page gets none. */
-const frames = () => Promise.race([
-  new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
-  pause(60),
-]);
+/** One frame, or a little while where the page gets none. The page's own scroll handlers have run by then. */
+const frame = () => Promise.race([new Promise((resolve) => requestAnimationFrame(resolve)), pause(40)]);
 
 /** Scrolls for more rows, in the way that the table needs. */
 async function scrollAll(harvest, others) {
@@ -147,19 +144,28 @@ async function scrollDown(harvest, scroller) {
     still = atEnd && added === 0 ? still + 1 : 0;
     if (still >= 2) return;
     if (i % 20 === 19) send('more ' + job.timeout);
-    scroller.scrollTop += Math.max(step * clientHeight(scroller), 1);
+    scroller.scrollTop += Math.max(step * reach(formed, scroller), 1);
   }
   harvest.shaky = true;
 }
 
+/** How far to scroll so that the last row drawn comes to stand first, in px: grids draw more than they show. */
+function reach(formed, scroller) {
+  const page = scrollingElement(document);
+  const top = scroller === page ? 0 : rectOf(scroller).top;
+  const last = formed.rows.reduce((best, row) => Math.max(best, rectOf(row.el).top), 0);
+  return Math.max(last - top, clientHeight(scroller));
+}
+
 /**
- * Waits until the window that was scrolled to is drawn: rows reach its lower
- * edge, nothing in it is loading, no request is in flight.
+ * Waits until the window that was scrolled to is drawn: a frame went by without
+ * a change, rows reach its lower edge, nothing in it is loading, no request is
+ * in flight.
  */
 async function windowReady(harvest, scroller) {
   for (let tries = 0; ; tries++) {
     const version = watch.version;
-    await frames();
+    await frame();
     flush();
     if (watch.version !== version && tries < 200) continue;
     const pending = await askPool();
@@ -213,7 +219,8 @@ async function scrollGrowing(harvest, scroller) {
     const end = harvest.formed.rows.at(-1)?.el;
     if (end && isConnected(end)) end.scrollIntoView({ block: 'end', behavior: 'instant' });
     scroller.scrollTop = scrollHeight(scroller);
-    await frames();
+    await frame();
+    await frame();
     watch.last = Math.max(watch.last, now() - QUIET_PROVED / 2);
     await settle(() => Math.min(quietNeeded(), i === 0 && still === 0 ? QUIET_PROVED : QUIET));
     const formed = readAgain(harvest);

@@ -140,19 +140,23 @@ function glance(table) {
   let loading = false;
   let beside = false;
   let stated = 0;
+  let drawn = 0; // tables whose page counts exactly the rows that it shows
   for (const el of els) {
     if (isSpinner(el)) loading = true;
     const around = parentElement(el);
     if (around !== null && localName(around) !== 'body' && spinnerIn(around)) beside = true;
     if (table.mode === 'each' || table.mode === 'page') continue;
+    const before = rows;
     const lines = find(el, 'tr,[role="row"],.tabulator-row').filter(isDataLine);
     rows += lines.length;
     if (lines.some((line) => LOADING_TEXT.test(fold(line.textContent)) || isSpinner(line) || (lines.length < 60 && spinnerIn(line)))) loading = true;
     stated += Math.max(wholeNumber(el, 'aria-rowcount') ?? 0, 0);
+    const range = rows > before ? rangeNear(el, rows - before, els) : null;
+    if (range && range.last - range.first + 1 === rows - before) drawn++;
   }
   if (table.mode === 'each' || table.mode === 'page') rows = els.length;
   const total = namedTotal(table) ?? (stated > 0 ? stated : null);
-  return { found: els.length > 0, rows, loading, beside, proved: total !== null && rows > 0 && rows >= total };
+  return { found: els.length > 0, rows, loading, beside, proved: rows > 0 && ((total !== null && rows >= total) || drawn === els.length) };
 }
 
 /** A line that may be a row of data: it has cells that are no headers. */
@@ -234,8 +238,12 @@ globalThis.__tabfarm_go = (number, pending, waited = 0) => {
  */
 async function settle(need = quietNeeded) {
   for (let round = 0; ; ) {
-    const quiet = need();
     const idle = now() - watch.last;
+    if (idle < QUIET_PROVED) {
+      await pause(QUIET_PROVED - idle + 1);
+      continue;
+    }
+    const quiet = need();
     if (quiet === Infinity) {
       await pause(25);
       continue;

@@ -1,0 +1,240 @@
+package extract_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+// virtualPage keeps some 20 of 2,000 rows of an ARIA grid in the document; the
+// attributes of a row are what the test is about.
+func virtualPage(attributes, extra string) string {
+	return fmt.Sprintf(`<div id="g" role="grid" %s><div role="row" aria-rowindex="1"><span role="columnheader">Name</span><span role="columnheader">Value</span></div>
+	<div id="s" style="height:300px;overflow:auto"><div id="l" style="position:relative;height:40000px"></div></div></div>
+	<script>
+	const s = document.getElementById('s'), l = document.getElementById('l'), gone = new Set([%s]);
+	const draw = () => {
+		const from = Math.max(0, Math.floor(s.scrollTop / 20) - 3), to = Math.min(2000, from + 22);
+		l.innerHTML = '';
+		for (let i = from; i < to; i++) if (!gone.has(i)) l.insertAdjacentHTML('beforeend',
+			'<div role="row" ' + %s + ' style="position:absolute;height:20px;top:' + i * 20 + 'px"><span role="gridcell">row ' + i + '</span> <span role="gridcell">' + i * 7 + '</span></div>');
+	};
+	s.addEventListener('scroll', () => requestAnimationFrame(draw)); draw();
+	</script>`, extra, map[bool]string{true: "700", false: ""}[attributes == "gap"], map[string]string{
+		"aria-rowindex": `'aria-rowindex="' + (i + 2) + '"'`, "gap": `'aria-rowindex="' + (i + 2) + '"'`,
+		"row-id": `'row-id="r' + i + '"'`, "none": `''`,
+	}[attributes])
+}
+
+func TestVirtualGrid(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, attributes, extra string
+		rows                    int
+		proof                   extract.Proof
+		outcome                 string
+	}{
+		{"row index and count", "aria-rowindex", `aria-rowcount="2001"`, 2000, extract.ProofTotal, ""},
+		{"row id alone", "row-id", ``, 2000, extract.ProofEnd, ""},
+		{"no key", "none", ``, 2000, extract.ProofEnd, ""},
+		{"a row is missing", "gap", `aria-rowcount="2001"`, 1999, extract.ProofNone, "incomplete"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(virtualPage(test.attributes, test.extra))})
+			k := kindOf(recipe.Table{From: "#g", MinRows: 1})
+			v := openFor(t, url+"/", k, nil, 60*time.Second)
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			outcome := ""
+			var p *extract.Problem
+			if errors.As(err, &p) {
+				outcome = p.Outcome
+			}
+			if v.err != nil || outcome != test.outcome || tables[0].Proof != test.proof {
+				t.Fatalf("%d rows, outcome %q, proof %q: %v, %v", len(tables[0].Rows), outcome, tables[0].Proof, err, v.err)
+			}
+			if test.outcome == "" {
+				wantRows(t, tables[0], test.rows)
+			} else if len(tables[0].Rows) != test.rows {
+				t.Errorf("%d rows, want %d", len(tables[0].Rows), test.rows)
+			}
+		})
+	}
+}
+
+// TestVirtualColumns: a grid that draws columns on demand too, its lanes apart.
+func TestVirtualColumns(t *testing.T) {
+	t.Parallel()
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(`
+	<div id="g" role="grid" aria-rowcount="101" aria-colcount="41"><div id="h"></div>
+	<div style="display:flex;height:300px"><div id="fixed" style="width:100px;overflow:hidden;position:relative"></div>
+	<div id="s" style="flex:none;width:400px;height:300px;overflow:auto"><div id="l" style="position:relative;height:2000px;width:4000px"></div></div></div></div>
+	<script>
+	const $ = (id) => document.getElementById(id), s = $('s');
+	const draw = () => {
+		const top = Math.floor(s.scrollTop / 20), left = Math.floor(s.scrollLeft / 100);
+		const rows = [...Array(18).keys()].map((i) => i + top).filter((i) => i < 100);
+		const cols = [...Array(6).keys()].map((i) => i + left).filter((i) => i < 40);
+		const cell = (role, c, text) => '<div role="' + role + '" aria-colindex="' + (c + 2) + '" col-id="c' + c + '">' + text + '</div>';
+		$('h').innerHTML = '<div role="row" aria-rowindex="1"><div role="columnheader" aria-colindex="1">Name</div>' + cols.map((c) => cell('columnheader', c, 'C' + c)).join('') + '</div>';
+		$('fixed').innerHTML = rows.map((r) => '<div role="row" aria-rowindex="' + (r + 2) + '"><div role="rowheader" aria-colindex="1">row ' + r + '</div></div>').join('');
+		$('l').innerHTML = rows.map((r) => '<div role="row" aria-rowindex="' + (r + 2) + '" style="position:absolute;height:20px;top:' + r * 20 + 'px">' + cols.map((c) => cell('gridcell', c, r + ':' + c)).join('') + '</div>').join('');
+	};
+	s.addEventListener('scroll', draw); draw();
+	</script>`)})
+	k := kindOf(recipe.Table{From: "#g", MinRows: 1, Key: []string{"name"}})
+	v := openFor(t, url+"/", k, nil, 60*time.Second)
+	tables, err := extract.Tables(v.reading, nil, k, nil)
+	if err != nil || v.err != nil {
+		t.Fatal(err, v.err)
+	}
+	table := tables[0]
+	if len(table.Rows) != 100 || len(table.Columns) != 41 || table.Proof != extract.ProofTotal {
+		t.Fatalf("%d rows, %d columns, proof %s", len(table.Rows), len(table.Columns), table.Proof)
+	}
+	for r, row := range table.Rows {
+		for c, cell := range row {
+			want := fmt.Sprintf("%d:%d", r, c-1)
+			if c == 0 {
+				want = fmt.Sprintf("row %d", r)
+			}
+			if cell.Text == nil || *cell.Text != want {
+				t.Fatalf("cell %d of row %d is %v", c, r, texts(row))
+			}
+		}
+	}
+}
+
+// endlessPage loads 20 more rows each time the end is scrolled to, up to 130.
+const endlessPage = `<p class="count"></p><div style="height:900px"></div><table id="t"><thead><tr><th>Name<th>Value</thead><tbody></tbody></table><div id="end" style="height:20px"></div>
+<script>
+const tbody = document.querySelector('tbody'), count = document.querySelector('.count');
+let busy = false;
+const more = async () => {
+	if (busy || tbody.rows.length >= 130) return;
+	busy = true;
+	const rows = await (await fetch('/rows?from=' + tbody.rows.length)).json();
+	for (const [name, value] of rows.slice(0, 130 - tbody.rows.length)) tbody.insertAdjacentHTML('beforeend', '<tr><td>' + name + '<td>' + value);
+	%s
+	busy = false;
+};
+more();
+%s
+</script>`
+
+func TestInfiniteScroll(t *testing.T) {
+	t.Parallel()
+	observe := `new IntersectionObserver((es) => { if (es.some((e) => e.isIntersecting)) more(); }).observe(document.getElementById('end'));`
+	listen := `addEventListener('scroll', () => { if (innerHeight + scrollY >= document.documentElement.scrollHeight - 40) more(); });`
+	stated := `count.textContent = 'Showing ' + tbody.rows.length + ' of 130';`
+	for _, test := range []struct {
+		name, state, how string
+		table            recipe.Table
+		proof            extract.Proof
+	}{
+		{"observer", "", observe, recipe.Table{From: "#t"}, extract.ProofEnd},
+		{"scroll events", "", listen, recipe.Table{From: "#t"}, extract.ProofEnd},
+		{"total near the table", stated, observe, recipe.Table{From: "#t"}, extract.ProofTotal},
+		{"total named", stated, listen, recipe.Table{From: "#t", Total: &recipe.Locator{CSS: ".count", Match: `of (\d+)`}}, extract.ProofTotal},
+		{"rows by each", "", observe, recipe.Table{Each: "tbody tr", Columns: []recipe.Column{
+			{Name: "name", CSS: "td:first-child"}, {Name: "value", CSS: "td:last-child"}}}, extract.ProofEnd},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{
+				"/{$}": document(fmt.Sprintf(endlessPage, test.state, test.how)), "/rows": figures(20, 60*time.Millisecond),
+			})
+			test.table.MinRows = 1
+			k := kindOf(test.table)
+			v := openFor(t, url+"/", k, nil, 30*time.Second)
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			if err != nil || v.err != nil {
+				t.Fatal(err, v.err)
+			}
+			wantRows(t, tables[0], 130)
+			if tables[0].Proof != test.proof {
+				t.Errorf("proof is %s", tables[0].Proof)
+			}
+		})
+	}
+}
+
+// pagedPage shows 25 of 57 rows at a time.
+const pagedPage = `<div class="%s"><table id="t"><thead><tr><th>Name<th>Value</thead><tbody></tbody></table>
+<div class="%s"></div><div class="%s"><button class="%s">%s</button> <button class="%s">%s</button></div></div>
+<script>
+const [tbody, info] = [document.querySelector('tbody'), document.querySelector('table + div')], [back, on] = document.querySelectorAll('button');
+let at = %d;
+const draw = () => {
+	tbody.innerHTML = '';
+	for (let i = at; i < Math.min(at + 25, 57); i++) tbody.insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
+	info.textContent = %s;
+	back.%s = at === 0; on.%s = at + 25 >= 57;
+};
+on.onclick = () => { at += 25; setTimeout(draw, 30); }; back.onclick = () => { at -= 25; draw(); };
+draw();
+</script>`
+
+func TestPaging(t *testing.T) {
+	t.Parallel()
+	info := `'Showing ' + (at + 1) + ' to ' + Math.min(at + 25, 57) + ' of 57 entries'`
+	for _, test := range []struct {
+		name, page string
+		proof      extract.Proof
+	}{
+		{"library of now", fmt.Sprintf(pagedPage, "dt-container", "dt-info", "dt-paging", "dt-paging-button previous", "‹", "dt-paging-button next", "›", 0, info, "disabled", "disabled"), extract.ProofTotal},
+		{"library of old, from a later page", fmt.Sprintf(pagedPage, "dataTables_wrapper", "dataTables_info", "dataTables_paginate", "paginate_button previous", "Previous", "paginate_button next", "Next", 25, info, "disabled", "disabled"), extract.ProofTotal},
+		{"own code, nothing stated", fmt.Sprintf(pagedPage, "x", "y", "z", "", "Previous", "", "Next", 0, `''`, "disabled", "disabled"), extract.ProofEnd},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(test.page)})
+			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+			v := open(t, url+"/", k, nil)
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			if err != nil || v.err != nil {
+				t.Fatal(err, v.err)
+			}
+			wantRows(t, tables[0], 57)
+			if tables[0].Proof != test.proof {
+				t.Errorf("proof is %s", tables[0].Proof)
+			}
+		})
+	}
+}
+
+// TestVisibleRows: with rows: visible nothing is paged, and nothing is claimed.
+func TestVisibleRows(t *testing.T) {
+	t.Parallel()
+	page := fmt.Sprintf(pagedPage, "dt-container", "dt-info", "dt-paging", "dt-paging-button previous", "‹", "dt-paging-button next", "›", 0,
+		`'1 to 25 of 57'`, "disabled", "disabled")
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(page)})
+	k := kindOf(recipe.Table{From: "#t", MinRows: 1, Rows: "visible"})
+	v := open(t, url+"/", k, nil)
+	tables, err := extract.Tables(v.reading, nil, k, nil)
+	if err != nil || v.err != nil {
+		t.Fatal(err, v.err)
+	}
+	wantRows(t, tables[0], 25)
+	if tables[0].Complete || tables[0].Total == nil || *tables[0].Total != 57 {
+		t.Errorf("complete %t, total %v", tables[0].Complete, tables[0].Total)
+	}
+}
+
+// TestDeadPager: a control that leads nowhere leaves the table incomplete.
+func TestDeadPager(t *testing.T) {
+	t.Parallel()
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(`<div><table id="t"><tr><td>row 0<td>0</table><button>Next</button></div>`)})
+	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+	v := open(t, url+"/", k, nil)
+	_, err := extract.Tables(v.reading, nil, k, nil)
+	var p *extract.Problem
+	if !errors.As(err, &p) || p.Outcome != "incomplete" {
+		t.Errorf("problem is %v", err)
+	}
+}

@@ -1,0 +1,210 @@
+package extract_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabfarm/tabfarm/browserpool"
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+// figures answers with n rows from the one asked for, after a while.
+func figures(n int, wait time.Duration) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		sleep(r.Context(), wait)
+		var from int
+		_, _ = fmt.Sscan(r.URL.Query().Get("from"), &from)
+		w.Header().Set("Content-Type", "application/json")
+		var rows []string
+		for i := range n {
+			rows = append(rows, fmt.Sprintf(`["row %d","%d"]`, from+i, (from+i)*7))
+		}
+		fmt.Fprintf(w, "[%s]", strings.Join(rows, ","))
+	}
+}
+
+// shell is a page with an empty table and the functions that fill it.
+const shell = `<div id="app"><table id="t"><thead><tr><th>Name</th><th>Value</th></tr></thead><tbody></tbody></table></div>
+<script>
+const body = () => document.querySelector('tbody');
+const add = (rows) => { for (const r of rows) { const tr = body().insertRow(); for (const v of r) tr.insertCell().textContent = v; } };
+const make = (from, n) => Array.from({length: n}, (_, i) => ['row ' + (from + i), String((from + i) * 7)]);
+const get = (from = 0) => fetch('/rows?from=' + from).then((r) => r.json());
+%s
+</script>`
+
+// TestSettle opens pages that fill their table in ways that fool a reader who
+// waits for the first row, or for a while.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, script string
+		rows         int
+		page         recipe.Page
+	}{
+		{"fetch", `get().then(add)`, 50, recipe.Page{}},
+		{"spinner then rows", `document.querySelector('#app').innerHTML = '<div class="spinner">Loading</div>';
+			get().then((rows) => { document.querySelector('#app').innerHTML = '<table id="t"><tbody></tbody></table>'; add(rows); })`, 50, recipe.Page{}},
+		{"loading row", `add([['Loading...', '']]); get().then((rows) => { body().innerHTML = ''; add(rows); })`, 50, recipe.Page{}},
+		{"second fetch after 300 ms", `get().then((rows) => { add(rows); setTimeout(() => get(50).then(add), 300); })`, 100, recipe.Page{}},
+		{"second fetch after 300 ms, ready given", `get().then((rows) => { add(rows); setTimeout(() => get(50).then(add), 300); })`, 100, recipe.Page{Ready: "tbody tr"}},
+		{"three batches 300 ms apart", `add(make(0, 40)); setTimeout(() => { add(make(40, 40)); setTimeout(() => add(make(80, 40)), 300); }, 300);`, 120, recipe.Page{Ready: "tbody tr"}},
+		{"batches by interval", `let n = 0; const timer = setInterval(() => { add(make(n, 20)); n += 20; if (n === 100) clearInterval(timer); }, 250);`, 100, recipe.Page{Ready: "tbody tr"}},
+		{"frames", `let n = 0; const step = () => { add(make(n, 5)); n += 5; if (n < 100) requestAnimationFrame(step); }; step();`, 100, recipe.Page{Ready: "tbody tr"}},
+		{"idle callbacks", `let n = 0; const step = () => { add(make(n, 5)); n += 5; if (n < 100) requestIdleCallback(step); }; step();`, 100, recipe.Page{Ready: "tbody tr"}},
+		{"emptied and refilled", `get().then((rows) => { add(rows); setTimeout(() => { body().innerHTML = ''; setTimeout(() => add(make(0, 70)), 80); }, 150); })`, 70, recipe.Page{Ready: "tbody tr"}},
+		{"endless polling", `get().then(add); setInterval(() => fetch('/rows?from=9'), 100);`, 50, recipe.Page{}},
+		{"endless timers", `get().then(add); const tick = () => { document.title = Date.now(); setTimeout(tick, 50); }; tick();`, 50, recipe.Page{}},
+		{"table made late", `document.querySelector('#app').innerHTML = '';
+			setTimeout(() => { document.querySelector('#app').innerHTML = '<table id="t"><tbody></tbody></table>'; add(make(0, 30)); }, 900)`, 30, recipe.Page{}},
+		{"overridden prototypes", `Array.prototype.map = () => []; Element.prototype.querySelectorAll = () => []; JSON.stringify = () => 'no';
+			window.MutationObserver = class { observe() {} }; Date.now = performance.now = () => 0; Node.prototype.contains = () => false;
+			document.body.insertAdjacentHTML('beforeend', '<img name="querySelectorAll"><form name="documentElement"></form><img name="title">');
+			get().then(add)`, 50, recipe.Page{}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{
+				"/{$}": document(fmt.Sprintf(shell, test.script)), "/rows": figures(50, 100*time.Millisecond),
+			})
+			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+			k.Page.Ready = test.page.Ready
+			v := open(t, url+"/", k, nil)
+			if v.err != nil || !v.reading.Settled {
+				t.Fatalf("settled %t, %v", v.reading.Settled, v.err)
+			}
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantRows(t, tables[0], test.rows)
+		})
+	}
+}
+
+// wantRows checks that rows are "row 0", "row 1" and so on, each with its value.
+func wantRows(t *testing.T, table extract.Table, n int) {
+	t.Helper()
+	if len(table.Rows) != n {
+		t.Fatalf("%d rows, want %d (complete %t, proof %s)", len(table.Rows), n, table.Complete, table.Proof)
+	}
+	for i, row := range table.Rows {
+		name, value := fmt.Sprintf("row %d", i), fmt.Sprint(i*7)
+		if row[0].Text == nil || *row[0].Text != name || row[1].Text == nil || *row[1].Text != value {
+			t.Fatalf("row %d is %v", i, texts(row))
+		}
+	}
+}
+
+// texts are the texts of cells for a message.
+func texts(row []extract.Cell) []string {
+	var out []string
+	for _, c := range row {
+		if c.Text == nil {
+			out = append(out, "NULL")
+		} else {
+			out = append(out, *c.Text)
+		}
+	}
+	return out
+}
+
+// TestStreamedTable reads a document whose server sends it piece by piece.
+func TestStreamedTable(t *testing.T) {
+	t.Parallel()
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<!doctype html><table id=t><tbody>")
+		for i := range 100 {
+			fmt.Fprintf(w, "<tr><td>row %d<td>%d", i, i*7)
+			if i%25 == 10 {
+				_ = http.NewResponseController(w).Flush()
+				sleep(r.Context(), 250*time.Millisecond)
+			}
+		}
+	}})
+	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+	v := open(t, url+"/", k, nil)
+	tables, err := extract.Tables(v.reading, nil, k, nil)
+	if err != nil || v.err != nil {
+		t.Fatal(err, v.err)
+	}
+	wantRows(t, tables[0], 100)
+	if tables[0].Proof != extract.ProofEnd {
+		t.Errorf("proof is %s", tables[0].Proof)
+	}
+}
+
+// TestClockInTable: a text that changes for ever does not hold the reading.
+func TestClockInTable(t *testing.T) {
+	t.Parallel()
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(`<table id="t"><caption>Clock <b></b></caption><tbody></tbody></table><script>
+		for (let i = 0; i < 30; i++) document.querySelector('tbody').insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
+		setInterval(() => document.querySelector('b').textContent = performance.now(), 40)</script>`)})
+	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+	v := open(t, url+"/", k, nil)
+	if v.err != nil {
+		t.Fatal(v.err)
+	}
+	tables, err := extract.Tables(v.reading, nil, k, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, tables[0], 30)
+}
+
+// TestNeverSettles: rows that never stop coming are read at the deadline and
+// are not called complete; a stated number that is met proves them all the same.
+func TestNeverSettles(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, script, outcome string
+		proof                 extract.Proof
+	}{
+		{"rows without end", `let n = 0; setInterval(() => add(make(n++, 1)), 30)`, "incomplete", extract.ProofNone},
+		{"total met", `add(make(0, 20)); document.querySelector('#t').insertAdjacentHTML('afterend', '<p class=n>20 rows');
+			setInterval(() => { body().lastChild.replaceWith(body().lastChild.cloneNode(true)) }, 30)`, "", extract.ProofTotal},
+		{"spinner for ever", `add(make(0, 5)); body().insertAdjacentHTML('beforeend', '<tr class=skeleton><td class="skeleton">x<td>')`, "incomplete", extract.ProofNone},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(fmt.Sprintf(shell, test.script))})
+			table := recipe.Table{From: "#t", MinRows: 1}
+			if test.outcome == "" {
+				table.Total = &recipe.Locator{CSS: ".n"}
+			}
+			k := kindOf(table)
+			v := openFor(t, url+"/", k, nil, 3*time.Second)
+			if !errors.Is(v.err, browserpool.ErrTimeout) || v.reading.Settled {
+				t.Errorf("settled %t, error is %v", v.reading.Settled, v.err)
+			}
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			outcome := ""
+			var p *extract.Problem
+			if errors.As(err, &p) {
+				outcome = p.Outcome
+			}
+			if outcome != test.outcome || tables[0].Proof != test.proof {
+				t.Errorf("outcome %q, proof %q, %v", outcome, tables[0].Proof, err)
+			}
+		})
+	}
+}
+
+// TestReadyNeverComes: an expired wait is never a success.
+func TestReadyNeverComes(t *testing.T) {
+	t.Parallel()
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(fmt.Sprintf(shell, `add(make(0, 20))`))})
+	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+	k.Page.Ready = ".never"
+	v := openFor(t, url+"/", k, nil, 2*time.Second)
+	if _, err := extract.Tables(v.reading, nil, k, nil); err == nil || v.err == nil {
+		t.Errorf("errors are %v and %v", v.err, err)
+	}
+}
