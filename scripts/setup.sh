@@ -53,8 +53,9 @@ packages_of() {
 }
 
 # candidate PACKAGE: can apt install it, by the lists that it has now?
+# (No pipe into grep -q: it leaves early, and pipefail makes a failure of that.)
 candidate() {
-  apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
+  [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]
 }
 
 # choose A|B|C: the first that apt can install; A where it can install none.

@@ -21,7 +21,7 @@ type machine struct {
 func newMachine(t *testing.T, uid int, system string) machine {
 	t.Helper()
 	m := machine{t, t.TempDir()}
-	for _, tool := range []string{"cat", "env", "grep", "true"} {
+	for _, tool := range []string{"env", "true"} {
 		path, err := exec.LookPath(tool)
 		if err != nil {
 			t.Fatal(err)
@@ -44,10 +44,11 @@ func (m machine) program(name, script string) {
 }
 
 // apt gives the machine an apt-get whose lists know the packages, from the first
-// update on; installing one puts a program of its name on the PATH.
+// update on; installing one puts a program of its name on the PATH. What
+// apt-cache says is longer than a pipe holds: who reads only its beginning breaks it.
 func (m machine) apt(packages ...string) {
 	m.program("apt-cache", fmt.Sprintf(`
-if [ -e %[1]s/updated ]; then for p in %[2]s; do [ "$2" = "$p" ] && printf '%%s:\n  Candidate: 1.0\n' "$2" && exit; done; fi
+if [ -e %[1]s/updated ]; then for p in %[2]s; do [ "$2" = "$p" ] && printf '%%s:\n  Candidate: 1.0\n%%70000s\n' "$2" table && exit; done; fi
 printf '%%s:\n  Candidate: (none)\n' "$2"`, m.dir, strings.Join(packages, " ")))
 	m.program("apt-get", fmt.Sprintf(`
 echo "apt-get $DEBIAN_FRONTEND $*" >>%[1]s/log
