@@ -77,7 +77,7 @@ type Summary struct {
 
 // TableSummary is what a run did to one table.
 type TableSummary struct {
-	Name                                                                   string
+	Name                                                                string
 	Inserted, Updated, Unchanged, Rejected, Duplicates, Conflicts, Gone int64
 	// Rejections are examples of values that did not fit, Conflict one of rows that two pages gave differently.
 	Rejections []string

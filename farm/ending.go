@@ -1,0 +1,254 @@
+package farm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tabfarm/tabfarm/browserpool"
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+	"github.com/tabfarm/tabfarm/store"
+)
+
+// ending is how a page ended.
+type ending struct {
+	outcome  Outcome
+	message  string
+	accepted bool          // empty, and min_rows: 0 says that this is fine
+	again    bool          // it may heal: worth another try
+	push     time.Duration // the host asks to be left alone for so long
+	proof    extract.Proof
+	total    *int
+	rows     int
+}
+
+// failed says that the page counts as failed. A nil ending has not failed.
+func (e *ending) failed() bool { return e != nil && e.outcome != OK && !e.accepted }
+
+// success is the ending of a page whose tables are all fine.
+func success(tables []extract.Table) *ending {
+	e := &ending{outcome: OK}
+	for _, t := range tables {
+		e.rows += len(t.Rows)
+		if e.proof == "" || slices.Index(proofs, t.Proof) > slices.Index(proofs, e.proof) {
+			e.proof = t.Proof
+		}
+		if t.Total != nil {
+			e.total = t.Total
+		}
+	}
+	if e.rows == 0 {
+		e.outcome, e.accepted = Empty, true
+	}
+	return e
+}
+
+// proofs from the strongest to the weakest.
+var proofs = []extract.Proof{extract.ProofTotal, extract.ProofSource, extract.ProofEnd, extract.ProofNone}
+
+// arrived says why no page arrived that could be read, nil when one did.
+func arrived(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Duration) *ending {
+	if err != nil && (!errors.Is(err, browserpool.ErrTimeout) || a.Payload == nil) {
+		return noAnswer(a, err, kind, limit)
+	}
+	if a.Status >= http.StatusBadRequest {
+		return httpError(a)
+	}
+	return notHTML(a)
+}
+
+// read makes rows of what the browser brought, or says why there are none; the
+// ending is nil when the tables are fine.
+func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]string, limit time.Duration) (*extract.Reading, []extract.Table, *ending) {
+	if e := arrived(a, err, kind, limit); e != nil {
+		return nil, nil, e
+	}
+	reading, err := extract.Decode(a.Payload)
+	if err != nil {
+		return nil, nil, &ending{outcome: ScriptError, message: fmt.Sprintf("the page could not be read: %v", err), again: true}
+	}
+	tables, err := extract.Tables(reading, sources(a), kind, vars)
+	if err == nil {
+		return reading, tables, nil
+	}
+	var problem *extract.Problem
+	if !errors.As(err, &problem) {
+		return reading, tables, &ending{outcome: ScriptError, message: err.Error()}
+	}
+	return reading, tables, explain(problem, reading, a, kind)
+}
+
+// noAnswer words the end of a page that was not read at all.
+func noAnswer(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Duration) *ending {
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return &ending{outcome: RefusedAddress, message: refused.Error()}
+	case errors.Is(err, browserpool.ErrRefused):
+		return &ending{outcome: RefusedAddress, message: cause(err).Error()}
+	case a.Status >= http.StatusBadRequest:
+		return httpError(a)
+	case errors.Is(err, browserpool.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		e := &ending{outcome: Timeout, message: fmt.Sprintf("the page was not ready within %s. Give it longer with page.timeout", limit), again: true}
+		if kind.Page.Ready != "" {
+			e.message = fmt.Sprintf("nothing matched ready: %q within %s. Look at the selector, or give the page longer with page.timeout", kind.Page.Ready, limit)
+		}
+		return e
+	case errors.Is(err, browserpool.ErrUnreachable):
+		return &ending{outcome: Unreachable, message: unreachable(a.Err), again: !permanent[a.Err]}
+	case errors.Is(err, browserpool.ErrDownload):
+		return &ending{outcome: NotHTML, message: "the URL is a download and no page"}
+	case errors.Is(err, browserpool.ErrTooLarge):
+		return &ending{outcome: TooLarge, message: fmt.Sprintf("the page holds more than the %d MB of text that are read of one page. Narrow it down with from:", browserpool.MaxPayload>>20)}
+	case errors.Is(err, browserpool.ErrCrashed):
+		return &ending{outcome: BrowserCrashed, message: "the page's tab crashed or closed itself", again: true}
+	}
+	return &ending{outcome: BrowserCrashed, message: err.Error(), again: true}
+}
+
+// permanent are Chrome's words for failures that no second try heals.
+var permanent = map[string]bool{
+	"net::ERR_CERT_AUTHORITY_INVALID": true, "net::ERR_CERT_COMMON_NAME_INVALID": true, "net::ERR_CERT_DATE_INVALID": true,
+	"net::ERR_SSL_PROTOCOL_ERROR": true, "net::ERR_TOO_MANY_REDIRECTS": true, "net::ERR_UNSAFE_PORT": true, "net::ERR_INVALID_URL": true,
+}
+
+func unreachable(word string) string {
+	switch word {
+	case "net::ERR_NAME_NOT_RESOLVED":
+		return "the host's name does not resolve (net::ERR_NAME_NOT_RESOLVED). Is it spelled right?"
+	case "net::ERR_CONNECTION_REFUSED":
+		return "the host refuses connections (net::ERR_CONNECTION_REFUSED)"
+	case "net::ERR_TOO_MANY_REDIRECTS":
+		return "the page redirects for ever (net::ERR_TOO_MANY_REDIRECTS)"
+	case "":
+		return "the host gave no answer"
+	}
+	return "the host gave no answer: " + word
+}
+
+// maxPush caps what a site may ask for: a Retry-After of a year must not park a run.
+const maxPush = time.Hour
+
+func httpError(a browserpool.Answer) *ending {
+	e := &ending{outcome: HTTPError, message: fmt.Sprintf("the server answers HTTP %d %s", a.Status, http.StatusText(a.Status))}
+	switch {
+	case a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable:
+		e.again, e.push = true, retryAfter(a.Header["retry-after"], time.Now())
+		if a.Status == http.StatusTooManyRequests {
+			e.message += ". Lower polite.rate"
+		}
+	case a.Status >= 500:
+		e.again = true
+		e.message += ": the site's own fault, tabfarm retry tries again"
+	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
+		e.message += ": the page may need page.session or page.headers"
+	case a.Status == http.StatusNotFound || a.Status == http.StatusGone:
+		e.message += ": is the URL right?"
+	}
+	return e
+}
+
+// retryAfter reads a Retry-After header, seconds or a date (RFC 9110, 10.2.3).
+func retryAfter(value string, now time.Time) time.Duration {
+	const unsaid = 10 * time.Second
+	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
+		return min(max(time.Duration(s)*time.Second, time.Second), maxPush)
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(at.Sub(now), time.Second), maxPush)
+	}
+	return unsaid
+}
+
+func notHTML(a browserpool.Answer) *ending {
+	switch mime := strings.ToLower(a.MIMEType); mime {
+	case "", "text/html", "application/xhtml+xml", "application/xml", "text/xml", "image/svg+xml":
+		return nil
+	default:
+		return &ending{outcome: NotHTML, message: fmt.Sprintf("the URL is %s and no HTML page", mime)}
+	}
+}
+
+// explain looks behind a problem of reading for what caused it: a failed request
+// of the page, a script that broke, a page that never came to rest.
+func explain(p *extract.Problem, r *extract.Reading, a browserpool.Answer, kind *recipe.Kind) *ending {
+	e := &ending{outcome: Outcome(p.Outcome), message: p.Message}
+	if e.outcome != SelectorMissing && e.outcome != Empty && e.outcome != Incomplete {
+		return e
+	}
+	bare := e.outcome != Incomplete // nothing of the table was there
+	switch {
+	case len(a.Failed) > 0:
+		f := a.Failed[0]
+		e.outcome, e.again = HTTPError, f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == 0
+		word := fmt.Sprintf("HTTP %d %s", f.Status, http.StatusText(f.Status))
+		if f.Status == 0 {
+			word = f.Err
+		}
+		e.message = fmt.Sprintf("the page's own request to %s failed with %s, so: %s", shortURL(f.URL), word, p.Message)
+		if e.again {
+			e.message += " tabfarm retry tries again."
+		}
+	case !r.Settled && bare:
+		e.outcome, e.again = Timeout, true
+		e.message = fmt.Sprintf("the page had not come to rest after %s, and: %s", kind.Page.Timeout, p.Message)
+	case bare && a.Exceptions > 0:
+		e.outcome = ScriptError
+		e.message = fmt.Sprintf("%s The page's own script failed: %s", p.Message, firstLine(a.Exception))
+	case e.outcome == SelectorMissing && r.Title != "":
+		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
+	}
+	return e
+}
+
+// again says whether a failed page is tried once more, and after how long:
+// 2 s, 4 s, 8 s and so on, each less up to a half by chance.
+func (w *work) again(p store.Page, e *ending) (time.Duration, bool) {
+	if !e.again || p.Attempt > w.recipe.Polite.Retries {
+		return 0, false
+	}
+	wait := min(2*time.Second<<min(p.Attempt-1, 6), time.Minute)
+	return wait/2 + rand.N(wait/2), true
+}
+
+func sources(a browserpool.Answer) []extract.Source {
+	out := make([]extract.Source, 0, len(a.Responses))
+	for _, r := range a.Responses {
+		out = append(out, extract.Source{
+			URL: r.URL, Method: r.Method, PostData: r.PostData, MIMEType: r.MIMEType, Body: r.Body, TooLarge: r.TooLarge,
+		})
+	}
+	return out
+}
+
+// cause is the innermost error: the one that says what happened.
+func cause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+func shortURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	return u.RequestURI()
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

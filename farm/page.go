@@ -1,0 +1,246 @@
+package farm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tabfarm/tabfarm/browserpool"
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+	"github.com/tabfarm/tabfarm/store"
+)
+
+// page is the way of one page, from the claimed URL to rows in the database:
+// robots.txt, a tab, the host's turn, the reading, rows with types, one
+// transaction. loaded is called when the tab has been given back. The error is
+// one that stops the visit; how the page itself ended is in the database.
+func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded func()) error {
+	defer loaded()
+	start := time.Now()
+	kind, err := kindOf(w.recipe, p.Kind)
+	if err != nil {
+		return err
+	}
+	end := w.allowed(ctx, v, p)
+	var tables []extract.Table
+	var reading *extract.Reading
+	if end == nil {
+		request, err := w.request(kind, p)
+		if err != nil {
+			return err
+		}
+		answer, err := w.open(ctx, v, request)
+		loaded()
+		if ctx.Err() != nil {
+			return w.giveBack(ctx, v, p)
+		}
+		reading, tables, end = read(answer, err, kind, p.Vars, request.Timeout)
+	}
+	if end.failed() {
+		if wait, again := w.again(p, end); again {
+			return w.retry(ctx, v, p, end, wait)
+		}
+		w.types.skip()
+		return w.finish(ctx, v, p, end, nil, start)
+	}
+	return w.finish(ctx, v, p, success(tables), &pageRows{kind, reading.Lang, tables}, start)
+}
+
+// pageRows are the rows of one page before their types.
+type pageRows struct {
+	kind   *recipe.Kind
+	lang   string
+	tables []extract.Table
+}
+
+// allowed asks robots.txt, and slows the host down where that asks for it.
+func (w *work) allowed(ctx context.Context, v *store.Visit, p store.Page) *ending {
+	if !w.recipe.Polite.ObeyRobots {
+		return nil
+	}
+	rules, err := w.farm.robots.rules(ctx, p.Host)
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return &ending{outcome: RefusedAddress, message: refused.Error()}
+	case err != nil:
+		return &ending{outcome: Unreachable, message: fmt.Sprintf("robots.txt of %s cannot be had: %v", p.Host, cause(err)), again: true}
+	}
+	if reason := rules.denies(p.URL); reason != "" {
+		return &ending{outcome: RobotsDenied, message: reason}
+	}
+	if d := rules.delay(); d > w.recipe.Polite.Delay {
+		pace := store.Pace{Delay: d, Concurrency: w.recipe.Polite.Concurrency}
+		if err := w.farm.Store.SetPace(ctx, w.run.ID, p.Host, pace); err != nil {
+			w.farm.Log.Warn("robots.txt's crawl-delay was not written down", "host", p.Host, "error", err)
+		}
+	}
+	return nil
+}
+
+// open borrows a tab, takes the host's turn, and opens the page. The tab comes
+// first and the clock is reserved only when it is due: a turn reserved before a
+// tab is free would be used late, and the next one would follow too soon.
+func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) (answer browserpool.Answer, err error) {
+	r.Turn = func(ctx context.Context) error { return turn(ctx, v) }
+	for {
+		var wait time.Duration
+		err = w.farm.Browser.Do(ctx, func(tab *browserpool.Tab) error {
+			if wait, err = v.TakeTurn(ctx); err != nil || wait > 0 {
+				return err
+			}
+			answer, err = tab.Open(ctx, r)
+			return err
+		})
+		if wait == 0 || err != nil {
+			return answer, err
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return answer, err
+		}
+	}
+}
+
+// turn waits for the host's clock and takes it, for a page that goes on asking
+// its host for more.
+func turn(ctx context.Context, v *store.Visit) error {
+	for {
+		wait, err := v.TakeTurn(ctx)
+		if err != nil || wait == 0 {
+			return err
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// request says what the browser does for a page of this kind.
+func (w *work) request(kind *recipe.Kind, p store.Page) (browserpool.Request, error) {
+	r, err := w.farm.request(kind, p.URL, p.Vars)
+	if err != nil {
+		return browserpool.Request{}, err
+	}
+	r.Group = fmt.Sprintf("run %d %s", w.run.ID, p.Kind)
+	r.HeaderHosts = append(r.HeaderHosts, p.Host)
+	if s, ok := w.sessions[kind.Page.Session]; ok {
+		r.Cookies, r.Storage = s.cookies, s.storage
+	}
+	return r, nil
+}
+
+// finish stores how a page ended, and its rows with it. Rows that the database
+// refuses end the page as store_failed, keys that do not take the table's types
+// as bad_value; nothing of such a page is stored.
+func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *ending, rows *pageRows, start time.Time) error {
+	result := func() store.PageResult {
+		return store.PageResult{
+			Page: p, Outcome: string(end.outcome), Message: end.message, OK: !end.failed(),
+			Proof: string(end.proof), StatedTotal: end.total, Rows: end.rows, Seconds: time.Since(start).Seconds(),
+		}
+	}
+	err := w.save(ctx, v, result(), rows)
+	if refusal := refused(err); refusal != nil {
+		end = refusal
+		err = w.save(ctx, v, result(), nil)
+	}
+	switch {
+	case errors.Is(err, store.ErrFenced):
+		return nil // the page is another worker's now, and will be counted there
+	case err != nil && ctx.Err() != nil:
+		return w.giveBack(ctx, v, p)
+	case err != nil:
+		return err
+	}
+	w.types.ended()
+	w.tell(Event{
+		Address: p.Address, Outcome: end.outcome, Message: end.message, Rows: end.rows,
+		Proof: end.proof, Took: time.Since(start), Last: true,
+	})
+	return nil
+}
+
+// save types the rows and stores them with the page's end in one transaction.
+// When another page changed the table in between, the rows are typed again.
+func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, rows *pageRows) error {
+	for tries := 0; ; tries++ {
+		if rows != nil {
+			writes, err := w.types.typed(ctx, rows)
+			if err != nil {
+				return err
+			}
+			r.Tables = writes
+		}
+		_, err := v.Finish(ctx, r)
+		if !errors.Is(err, store.ErrContract) || tries == contractTries {
+			return err
+		}
+		if err := w.types.reload(ctx, rows.tables); err != nil {
+			return err
+		}
+	}
+}
+
+// refused words the end of a page whose rows cannot be stored as they are, nil
+// for any other error.
+func refused(err error) *ending {
+	var problem *extract.Problem
+	var statement *store.StatementError
+	switch {
+	case errors.As(err, &problem):
+		return &ending{outcome: Outcome(problem.Outcome), message: problem.Message}
+	case errors.As(err, &statement), errors.Is(err, store.ErrContract):
+		return &ending{outcome: StoreFailed, message: "the database refused the rows: " + err.Error()}
+	}
+	return nil
+}
+
+// retry puts a page back for later; its try counts.
+func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, wait time.Duration) error {
+	if end.push > 0 {
+		if err := v.Push(ctx, end.push); err != nil {
+			return err
+		}
+		wait = end.push
+	}
+	if err := v.Retry(ctx, p.ID, wait, string(end.outcome), end.message); err != nil {
+		if errors.Is(err, store.ErrFenced) {
+			return nil
+		}
+		return err
+	}
+	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: wait})
+	return nil
+}
+
+// giveBack returns a page that was interrupted; the try does not count.
+func (w *work) giveBack(ctx context.Context, v *store.Visit, p store.Page) error {
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := v.GiveBack(bye, p.ID); err != nil && !errors.Is(err, store.ErrFenced) {
+		return err
+	}
+	return nil
+}
+
+func kindOf(r *recipe.Recipe, name string) (*recipe.Kind, error) {
+	for i := range r.Kinds {
+		if r.Kinds[i].Name == name {
+			return &r.Kinds[i], nil
+		}
+	}
+	return nil, fmt.Errorf("find kind of pages %q: recipe %s has none of this name", name, r.Name)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,39 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/tabfarm/tabfarm/browserpool"
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+// request is what the browser is asked to do for one page, whether it belongs to
+// a run or is only tried.
+func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string) (browserpool.Request, error) {
+	script, err := extract.Script(kind, vars, false)
+	if err != nil {
+		return browserpool.Request{}, fmt.Errorf("write reading script for %q: %w", url, err)
+	}
+	headers := make(map[string]string, len(kind.Page.Headers))
+	for _, h := range kind.Page.Headers {
+		value := h.Value
+		if h.Secret != "" {
+			if value, err = f.Secret(h.Secret); err != nil {
+				return browserpool.Request{}, fmt.Errorf("read header %q: %w", h.Name, err)
+			}
+		}
+		headers[h.Name] = value
+	}
+	return browserpool.Request{
+		URL: url, Timeout: kind.Page.Timeout, PageLimit: f.PageLimit,
+		Script: script, PageScript: extract.PageScript(), Capture: extract.Capture(kind, vars),
+		Headers: headers, Block: kind.Page.Block,
+		Width: kind.Page.Viewport.Width, Height: kind.Page.Viewport.Height,
+		Allow: func(ctx context.Context, rawURL string, connected netip.Addr) error {
+			return f.addresses.check(ctx, rawURL, connected)
+		},
+	}, nil
+}

@@ -1,0 +1,182 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tabfarm/tabfarm/browserpool"
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+	"github.com/tabfarm/tabfarm/store"
+)
+
+// tryTimeout is the time for a load of a page that no recipe describes.
+const tryTimeout = 30 * time.Second
+
+// Try opens one page and gives its rows with the types that they take by
+// themselves; nothing is stored. How the page ended is in Tried, the error is
+// about the recipe or the browser.
+func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
+	kind, page, err := f.tried(ctx, t)
+	if err != nil {
+		return Tried{}, err
+	}
+	out := Tried{URL: page.URL}
+	request, err := f.request(kind, page.URL, page.Vars)
+	if err != nil {
+		return out, err
+	}
+	all := t.Grid || t.Recipe == nil
+	if all {
+		if request.Script, err = extract.Script(kind, page.Vars, true); err != nil {
+			return out, fmt.Errorf("write reading script for %q: %w", page.URL, err)
+		}
+	}
+	request.Group = "try"
+	if t.Recipe != nil {
+		sessions, err := f.loadSessions(t.Recipe)
+		if err != nil {
+			return out, err
+		}
+		request.Cookies, request.Storage = sessions[kind.Page.Session].cookies, sessions[kind.Page.Session].storage
+		if host, err := recipe.Host(page.URL); err == nil {
+			request.HeaderHosts = []string{host}
+		}
+	}
+	if t.Recipe == nil || t.Recipe.Polite.ObeyRobots {
+		if end := f.tryRobots(ctx, page.URL); end != nil {
+			out.Outcome, out.Message = end.outcome, end.message
+			return out, nil
+		}
+	}
+	answer, err := f.openOnce(ctx, request)
+	if ctx.Err() != nil {
+		return out, context.Cause(ctx)
+	}
+	if all {
+		return triedAll(out, answer, err, kind, request.Timeout)
+	}
+	reading, tables, end := read(answer, err, kind, page.Vars, request.Timeout)
+	if end == nil {
+		end = success(tables)
+	}
+	out.Outcome, out.Message = end.outcome, end.message
+	for i := range tables {
+		out.Tables = append(out.Tables, typeTable(&tables[i], reading.Lang))
+	}
+	return out, nil
+}
+
+// tried finds the page that is meant.
+func (f *Farm) tried(ctx context.Context, t TryRequest) (*recipe.Kind, store.NewPage, error) {
+	if t.Recipe == nil {
+		kind := &recipe.Kind{Page: recipe.Page{Timeout: tryTimeout}}
+		return kind, store.NewPage{URL: t.URL, Address: t.URL}, nil
+	}
+	if m := t.Recipe.Unsupported(); len(m) > 0 {
+		return nil, store.NewPage{}, m
+	}
+	for p, err := range f.newPages(ctx, t.Recipe, f.inputs(t.Recipe), 1) {
+		if err != nil {
+			return nil, store.NewPage{}, err
+		}
+		kind, err := kindOf(t.Recipe, p.Kind)
+		return kind, p, err
+	}
+	return nil, store.NewPage{}, &PlanError{Recipe: t.Recipe.Name, Err: fmt.Errorf("the recipe names no page")}
+}
+
+func (f *Farm) tryRobots(ctx context.Context, url string) *ending {
+	host, err := recipe.Host(url)
+	if err != nil {
+		return &ending{outcome: RefusedAddress, message: err.Error()}
+	}
+	rules, err := f.robots.rules(ctx, host)
+	if err != nil {
+		return nil // the browser will say whether the host can be reached
+	}
+	if reason := rules.denies(url); reason != "" {
+		return &ending{outcome: RobotsDenied, message: reason}
+	}
+	return nil
+}
+
+func (f *Farm) openOnce(ctx context.Context, r browserpool.Request) (answer browserpool.Answer, err error) {
+	derr := f.Browser.Do(ctx, func(tab *browserpool.Tab) error {
+		answer, err = tab.Open(ctx, r)
+		return nil
+	})
+	if derr != nil {
+		err = derr
+	}
+	return answer, err
+}
+
+// triedAll gives every table of a page, and its grids.
+func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, limit time.Duration) (Tried, error) {
+	if end := arrived(a, err, kind, limit); end != nil {
+		out.Outcome, out.Message = end.outcome, end.message
+		return out, nil
+	}
+	reading, err := extract.Decode(a.Payload)
+	if err != nil {
+		out.Outcome, out.Message = ScriptError, fmt.Sprintf("the page could not be read: %v", err)
+		return out, nil
+	}
+	out.Grids = reading.Grids
+	tables, err := extract.Tables(reading, nil, nil, nil)
+	if err != nil {
+		return out, fmt.Errorf("name the columns of %q: %w", out.URL, err)
+	}
+	for i := range tables {
+		out.Tables = append(out.Tables, typeTable(&tables[i], reading.Lang))
+	}
+	end := judgeAll(reading, a, kind, limit)
+	out.Outcome, out.Message = end.outcome, end.message
+	return out, nil
+}
+
+// judgeAll says how a page ended whose tables no recipe describes.
+func judgeAll(r *extract.Reading, a browserpool.Answer, kind *recipe.Kind, limit time.Duration) *ending {
+	if len(r.Grids) == 0 {
+		return explain(&extract.Problem{Outcome: string(SelectorMissing), Message: "the page has no table."}, r, a, kind)
+	}
+	for _, g := range r.Grids {
+		switch {
+		case g.Complete:
+		case g.Total != nil:
+			return &ending{outcome: Incomplete, message: fmt.Sprintf("%s: have %d of %d rows", g.Selector, len(g.Rows), *g.Total)}
+		case r.Settled:
+			return &ending{outcome: Incomplete, message: fmt.Sprintf("%s: have %d rows, and nothing proves that they are all", g.Selector, len(g.Rows))}
+		}
+	}
+	if !r.Settled {
+		return &ending{outcome: Incomplete, message: fmt.Sprintf("the page had not come to rest after %s", limit)}
+	}
+	return &ending{outcome: OK}
+}
+
+// typeTable gives a table the types that its own cells take.
+func typeTable(t *extract.Table, lang string) TypedTable {
+	out := TypedTable{Name: t.Name, Complete: t.Complete, Proof: t.Proof, Total: t.Total, Rows: make([][]*string, len(t.Rows))}
+	for i, col := range t.Columns {
+		cells := columnCells(t, i)
+		rule := extract.Declared(col, lang, cells)
+		if col.Type == "" {
+			var ok bool
+			if rule, ok = extract.Infer(col.Name, col.Header, lang, cells); !ok {
+				rule = extract.Rule{Type: recipe.Text}
+			}
+		}
+		out.Columns = append(out.Columns, TypedColumn{Name: col.Name, Header: col.Header, Rule: rule})
+		for r, cell := range cells {
+			value, ok := rule.Value(cell)
+			if !ok {
+				out.Rejected = append(out.Rejected, fmt.Sprintf("%s: row %d has %q, which is no %s", col.Name, r+1, *cell.Text, rule.Type))
+			}
+			out.Rows[r] = append(out.Rows[r], value)
+		}
+	}
+	return out
+}
