@@ -48,7 +48,7 @@ func (m machine) program(name, script string) {
 // apt-cache says is longer than a pipe holds: who reads only its beginning breaks it.
 func (m machine) apt(packages ...string) {
 	m.program("apt-cache", fmt.Sprintf(`
-if [ -e %[1]s/updated ]; then for p in %[2]s; do [ "$2" = "$p" ] && printf '%%s:\n  Candidate: 1.0\n%%70000s\n' "$2" table && exit; done; fi
+if [ -e %[1]s/updated ]; then for p in %[2]s; do [ "$2" = "$p" ] && printf '%%s:\n  Candidate: 1.0\n%%300000s\n' "$2" table && exit; done; fi
 printf '%%s:\n  Candidate: (none)\n' "$2"`, m.dir, strings.Join(packages, " ")))
 	m.program("apt-get", fmt.Sprintf(`
 echo "apt-get $DEBIAN_FRONTEND $*" >>%[1]s/log
