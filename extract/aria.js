@@ -55,7 +55,7 @@ function formGrid(root) {
   const foot = [];
   for (const el of find(root, GRID_ROWS)) {
     if (closest(el, GRIDS) !== root || matches(el, NO_ROWS) || eyes(el) !== '') continue;
-    if (parentElement(el) !== null && closest(parentElement(el), '.tabulator-calcs-holder,.tabulator-calcs') !== null) continue;
+    if (closest(el, '.tabulator-header,.tabulator-calcs-holder') !== null) continue;
     const cells = gridCells(el, root, eyes, fields);
     if (cells.length === 0) continue;
     const isHead = cells.every((slot) => !slot || slot.head);
@@ -73,7 +73,7 @@ function formGrid(root) {
     else rows.push(row);
   }
   for (const el of find(root, '.tabulator-header')) {
-    if (closest(el, GRIDS) === root && head.length === 0) head.push(...tabulatorHead(el, eyes, fields));
+    if (closest(el, GRIDS) === root) head.push(...tabulatorHead(el, eyes, fields));
   }
   const width = Math.max(0, ...[head, rows, foot].map((list) => list.reduce((w, row) => Math.max(w, row.cells.length), 0)));
   for (const row of [...head, ...rows, ...foot]) row.cells = Array.from({ length: width }, (_, i) => row.cells[i] ?? null);

@@ -112,13 +112,13 @@ func judge(table *Table, s *sheet, t *recipe.Table, r *Reading) *Problem {
 	proven := s.proof == ProofTotal
 	switch {
 	case t.Rows != "visible" && !s.complete && s.total != nil:
-		return problemf(outcomeIncomplete, "%s of %s rows were read%s. %s",
-			thousands(s.counted), thousands(*s.total), because(s.note), "Where other URLs show the rest, set rows: visible.")
+		return problemf(outcomeIncomplete, "%s of %s rows were read%s. Where other URLs show the rest, set rows: visible.",
+			thousands(s.counted), thousands(*s.total), because(s.note))
 	case !r.Settled && !proven && t.JSON == nil:
-		return problemf(outcomeIncomplete, "the page had not come to rest by its deadline; %s were read and nothing proves that they are all.", rowsWord(n))
+		return problemf(outcomeIncomplete, "the page had not come to rest by its deadline; %s read and nothing proves that they are all.", rowsRead(n))
 	case t.Rows != "visible" && !s.complete:
-		return problemf(outcomeIncomplete, "%s were read and nothing proves that they are all%s. Name the number that the page states with total, or set rows: visible.",
-			rowsWord(n), because(s.note))
+		return problemf(outcomeIncomplete, "%s read and nothing proves that they are all%s. Name the number that the page states with total, or set rows: visible.",
+			rowsRead(n), because(s.note))
 	case n == 0 && t.MinRows > 0:
 		return signed(problemf(outcomeEmpty, "the table has no rows. If that is fine, set min_rows: 0."), r)
 	case n < t.MinRows:
@@ -139,6 +139,14 @@ func rowsWord(n int) string {
 		return "1 row"
 	}
 	return thousands(n) + " rows"
+}
+
+// rowsRead says how many rows were read.
+func rowsRead(n int) string {
+	if n == 1 {
+		return "1 row was"
+	}
+	return thousands(n) + " rows were"
 }
 
 // thousands writes a number for a message.

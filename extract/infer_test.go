@@ -1,0 +1,272 @@
+package extract_test
+
+import (
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+func cellsOf(texts []string) []extract.Cell {
+	cells := make([]extract.Cell, len(texts))
+	for i := range texts {
+		cells[i] = extract.Cell{Text: &texts[i]}
+	}
+	return cells
+}
+
+// values are a rule's values of texts; "NULL" for none, "MISFIT" for no value.
+func values(r extract.Rule, cells []extract.Cell) string {
+	var out []string
+	for _, c := range cells {
+		v, ok := r.Value(c)
+		switch {
+		case !ok:
+			out = append(out, "MISFIT")
+		case v == nil:
+			out = append(out, "NULL")
+		default:
+			out = append(out, *v)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+func TestInfer(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		lang, header, cells, rule, values string
+	}{
+		{"", "", "1,5; 2", `numeric marks="comma"`, "1.5; 2"},
+		{"", "", "1.234,56; 7", `numeric marks="comma"`, "1234.56; 7"},
+		{"de", "", "1.234; 5.678", `integer marks="comma"`, "1234; 5678"},
+		{"de-CH", "", "1.234; 5.678", "numeric", "1.234; 5.678"},
+		{"de", "", "1.5; 2.25", "numeric", "1.5; 2.25"},
+		{"", "", "1'234; 5", `integer marks="apostrophe"`, "1234; 5"},
+		{"", "", "1 234,5; 2", `numeric marks="space-comma"`, "1234.5; 2"},
+		{"", "", "12,34,567; 1", "integer", "1234567; 1"},
+		{"", "", "1,2,3; 4", "text", "1,2,3; 4"},
+		{"", "", "12,34; 1,234", `numeric marks="comma"`, "12.34; 1.234"},
+		{"", "", "-; —; N/A", "text", "-; —; N/A"},
+		{"", "", "+5; −3; -0; 0", "integer", "5; -3; 0; 0"},
+		{"", "", "99999999999999999999; 1", "numeric", "99999999999999999999; 1"},
+		{"", "", "-$5; ($1,200.50); $3-; $0", `numeric unit="$"`, "-5; -1200.50; -3; 0"},
+		{"", "", "(3); 4", "text", "(3); 4"},
+		{"", "", "5 €; 1.200,50 €", `numeric unit="€" marks="comma"`, "5; 1200.50"},
+		{"", "", "USD 5; USD 7.25", `numeric unit="USD"`, "5; 7.25"},
+		{"", "", "ABC 5; ABC 7", "text", "ABC 5; ABC 7"},
+		{"", "", "5%; 7", "text", "5%; 7"},
+		{"", "", "-3.5 %; +1 %", `numeric unit="%"`, "-3.5; 1"},
+		{"", "MP", "7:05; 12:30", "duration", "425s; 750s"},
+		{"", "", "1:02:33; 59:10", "duration", "3753s; 3550s"},
+		{"", "", "1:43.21; 1:44.00", "duration", "103.21s; 104.00s"},
+		{"", "", "7:65; 34:12", "text", "7:65; 34:12"},
+		{"", "", "2024-01-05; 2024-12-31", "date", "2024-01-05; 2024-12-31"},
+		{"", "", "2024-02-30", "text", "2024-02-30"},
+		{"", "", "13/02/2024; 01/02/2024", `date order="dmy"`, "2024-02-13; 2024-02-01"},
+		{"", "", "02/13/2024; 01/02/2024", `date order="mdy"`, "2024-02-13; 2024-01-02"},
+		{"", "", "13/02/2024; 02/13/2024", "text", "13/02/2024; 02/13/2024"},
+		{"", "", "5. März 2024; 12 août 2024", "date", "2024-03-05; 2024-08-12"},
+		{"", "", "Sun, Dec 7, 2024", "text", "Sun, Dec 7, 2024"}, // it was a Saturday
+		{"", "", "12*; 13†; 14 [a]; -", "integer", "12; 13; 14; NULL"},
+		{"", "", "1e5; 2", "text", "1e5; 2"},
+		{"", "", "0x1F; 1_000; ½", "text", "0x1F; 1_000; ½"},
+		{"", "", "Yes; No", "text", "Yes; No"},
+		{"", "", "1.; 2", "text", "1.; 2"},
+		{"", "", "1.2.3.4; 1.2.3.5", "text", "1.2.3.4; 1.2.3.5"},
+	} {
+		t.Run(test.cells, func(t *testing.T) {
+			t.Parallel()
+			cells := cellsOf(strings.Split(test.cells, "; "))
+			rule, _ := extract.Infer(recipe.SQLName(test.header), test.header, test.lang, cells)
+			if rule.String() != test.rule {
+				t.Errorf("rule is %s, want %s", rule, test.rule)
+			}
+			if got := values(rule, cells); got != test.values {
+				t.Errorf("values are %s, want %s", got, test.values)
+			}
+			again, err := extract.ParseRule(rule.String())
+			if err != nil || again != rule {
+				t.Errorf("rule comes back as %v, %v", again, err)
+			}
+		})
+	}
+}
+
+// TestSpansHaveNoSay: a text across several columns types none of them.
+func TestSpansHaveNoSay(t *testing.T) {
+	t.Parallel()
+	cells := cellsOf([]string{"1", "Did Not Play", "2"})
+	cells[1].Span = true
+	rule, ok := extract.Infer("", "", "", cells)
+	if !ok || rule.Type != recipe.Integer || values(rule, cells) != "1; NULL; 2" {
+		t.Errorf("rule %s: %s", rule, values(rule, cells))
+	}
+}
+
+// TestNothingKnown: a column without any value has no type yet.
+func TestNothingKnown(t *testing.T) {
+	t.Parallel()
+	for _, texts := range [][]string{{}, {""}, {"", "-", "N/A"}} {
+		if rule, ok := extract.Infer("", "", "", append(cellsOf(texts), extract.Cell{})); ok || rule.Type != recipe.Text {
+			t.Errorf("%q gives %s, %t", texts, rule, ok)
+		}
+	}
+}
+
+func TestDeclared(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kind         recipe.Type
+		format, lang string
+		cells, want  string
+	}{
+		{recipe.Integer, "", "", "1,234; x; -; 2.5", "1234; MISFIT; NULL; MISFIT"},
+		{recipe.Integer, "", "", "007; 7", "MISFIT; 7"},
+		{recipe.Numeric, "", "", "$1,200; $3.50; 4", "1200; 3.50; MISFIT"},
+		{recipe.Numeric, "", "", "1,5; 2,25; x", "1.5; 2.25; MISFIT"},
+		{recipe.Text, "", "", "1; -; NA", "1; -; NA"},
+		{recipe.Boolean, "", "", "Yes; no; 1; maybe; -", "true; false; true; MISFIT; NULL"},
+		{recipe.Date, "%d.%m.%Y", "", "02.12.2026; 31.02.2026; 2026-12-02", "2026-12-02; MISFIT; MISFIT"},
+		{recipe.Date, "%d.%m.", "", "02.12.", "MISFIT"},
+		{recipe.Date, "%b %d, %Y", "", "Jan 5, 2024", "2024-01-05"},
+		{recipe.Date, "", "", "01/02/2024", "MISFIT"},
+		{recipe.Date, "", "en-US", "01/02/2024", "2024-01-02"},
+		{recipe.Date, "", "de", "01.02.2024", "2024-02-01"},
+		{recipe.Time, "", "", "14:05; 2:05 PM; 12:00 am; 25:00; 7:05:09", "14:05:00; 14:05:00; 00:00:00; MISFIT; 07:05:09"},
+		{recipe.Time, "%H.%M", "", "14.05", "14:05:00"},
+		{recipe.Timestamp, "", "", "2024-01-05T10:00:00+02:00; 2024-01-05 10:00; Jan 5, 2024 7:30 PM", "2024-01-05T08:00:00Z; 2024-01-05T10:00:00Z; 2024-01-05T19:30:00Z"},
+		{recipe.Timestamp, "%d/%m/%Y %H:%M", "", "05/01/2024 10:30", "2024-01-05T10:30:00Z"},
+		{recipe.Duration, "", "", "7:05; 1:02:03; x", "425s; 3723s; MISFIT"},
+		{recipe.JSON, "", "", `{"a":1}; x`, `{"a":1}; MISFIT`},
+	} {
+		t.Run(string(test.kind)+" "+test.cells, func(t *testing.T) {
+			t.Parallel()
+			cells := cellsOf(strings.Split(test.cells, "; "))
+			rule := extract.Declared(extract.Column{Type: test.kind, Format: test.format}, test.lang, cells)
+			if got := values(rule, cells); got != test.want {
+				t.Errorf("rule %s: %s, want %s", rule, got, test.want)
+			}
+			if again, err := extract.ParseRule(rule.String()); err != nil || again != rule {
+				t.Errorf("rule comes back as %v, %v", again, err)
+			}
+		})
+	}
+}
+
+func TestWidens(t *testing.T) {
+	t.Parallel()
+	integer, numeric := extract.Rule{Type: recipe.Integer}, extract.Rule{Type: recipe.Numeric}
+	if !integer.Widens(numeric) || numeric.Widens(integer) || integer.Widens(extract.Rule{Type: recipe.Text}) ||
+		integer.Widens(extract.Rule{Type: recipe.Numeric, Unit: "%"}) || integer.Widens(extract.Rule{Type: recipe.Numeric, Marks: "comma"}) {
+		t.Error("only an integer written alike widens to numeric")
+	}
+}
+
+func TestParseRuleRefuses(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "float", "numeric unit", `numeric unit=%`, `numeric marks="roman"`, `date order="ymd"`, `text x="y"`, `numeric unit="a`} {
+		if r, err := extract.ParseRule(text); err == nil {
+			t.Errorf("%q is read as %s", text, r)
+		}
+	}
+}
+
+// FuzzValues checks that a number's value is the number that was shown, digit
+// for digit but for group marks, sign and unit, whatever the other cell is; and
+// that no rule that was inferred misses a cell that it was inferred from.
+func FuzzValues(f *testing.F) {
+	for _, seed := range [][2]string{{"1,234", "5"}, {"1.234,5", "6"}, {"$5", "$-7.50"}, {"34:12", "1:02:03"}, {"12[1]", "13"}, {"Jan 5, 2024", ""}, {"–5", "−7"}, {"45 %", "-1%"}, {"0.50", ".5"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		cells := cellsOf([]string{a, b})
+		rule, ok := extract.Infer("", "", "", cells)
+		if again, err := extract.ParseRule(rule.String()); err != nil || again != rule {
+			t.Fatalf("rule %s comes back as %v, %v", rule, again, err)
+		}
+		for _, c := range cells {
+			value, fits := rule.Value(c)
+			if !fits {
+				t.Fatalf("%q is a misfit of %s, which came of it (%t)", *c.Text, rule, ok)
+			}
+			if value == nil {
+				continue
+			}
+			switch rule.Type {
+			case recipe.Text:
+				if *value != *c.Text {
+					t.Fatalf("text %q became %q", *c.Text, *value)
+				}
+			case recipe.Integer, recipe.Numeric:
+				if _, ok := new(big.Rat).SetString(*value); !ok {
+					t.Fatalf("%q became %q, which is no number", *c.Text, *value)
+				}
+				if !sameDigits(*c.Text, *value) {
+					t.Fatalf("%q became %q under %s", *c.Text, *value, rule)
+				}
+			}
+			// The value is read again as itself.
+			canonical := extract.Rule{Type: rule.Type}
+			if rule.Type == recipe.Duration {
+				continue // seconds are no form that pages show
+			}
+			if twice, ok := canonical.Value(extract.Cell{Text: value}); !ok || twice == nil || *twice != *value {
+				t.Fatalf("%q became %q, which is not read as itself", *c.Text, *value)
+			}
+		}
+	})
+}
+
+// sameDigits says that the digits of a value begin the digits of its text: a
+// footnote mark may follow, a zero may have been put before the point.
+func sameDigits(text, value string) bool {
+	only := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return r
+			}
+			return -1
+		}, s)
+	}
+	shown, got := only(text), only(value)
+	return strings.HasPrefix(shown, got) || strings.HasPrefix(shown, strings.TrimPrefix(got, "0"))
+}
+
+// FuzzDecode checks that no payload makes Decode or Tables panic, and that what
+// is taken has tables as wide as their columns.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"version":1,"settled":true,"grids":[{"table":"t","kind":"html","proof":"end","complete":true,"header":[["A","B"],["A",null]],"rows":[{"c":["1"],"r":"section"},{"c":["1",null],"s":[0],"f":{"x":null},"k":"a b"}],"foot":[[]],"total":2,"totalText":"2"}]}`))
+	f.Add([]byte(`{"version":1,"grids":[{"kind":"each","table":"t","proof":"none","rows":[{"c":null}]}]}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		r, err := extract.Decode(payload)
+		if err != nil {
+			return
+		}
+		kinds := []*recipe.Kind{nil, kindOf(recipe.Table{Key: []string{"a"}, MinRows: 1}), kindOf(recipe.Table{From: "x", Total: &recipe.Locator{CSS: "p"}}),
+			kindOf(recipe.Table{Each: "p", Columns: []recipe.Column{{Name: "x", CSS: "b", Match: "(a)?"}}, Key: []string{"x"}})}
+		for _, k := range kinds {
+			tables, _ := extract.Tables(r, nil, k, map[string]string{"v": "1"})
+			for _, table := range tables {
+				for _, row := range table.Rows {
+					if len(row) != len(table.Columns) {
+						t.Fatalf("row of %d cells in a table of %d columns", len(row), len(table.Columns))
+					}
+				}
+			}
+		}
+	})
+}
+
+// FuzzJSON checks that no response makes the search for rows panic.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{`[{"a":1}]`, `{"headers":["a"],"rowSet":[[1]]}`, `{"a":[1,2],"b":[3,4]}`, `cb({"1":{"a":2},"2":{"a":3}})`, `{"headers":[{"columnNames":["a"],"columnSpan":2},{"columnNames":["b","c"]}],"rows":[[1,2]]}`, `)]}'` + "\n" + `[[1],["a"]]`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(_ *testing.T, body []byte) {
+		k := kindOf(recipe.Table{JSON: &recipe.JSONSource{URL: ""}})
+		_, _ = extract.Tables(&extract.Reading{Settled: true}, []extract.Source{{URL: "x", Body: body}}, k, nil)
+	})
+}
