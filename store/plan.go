@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// StartRun makes a run with its pages, hosts and slots in one transaction; pages
+// of equal address are one. Errors: *OwnershipError for a table that the recipe
+// may not write to, *RunOpenError when the recipe has an unfinished run and
+// Supersede is false, and the error of Pages.
+func (s *Store) StartRun(ctx context.Context, n NewRun) (Run, error) {
+	if err := s.direct(); err != nil {
+		return Run{}, err
+	}
+	// Before the pages are read, which may take long.
+	if err := s.transact(ctx, "look at the tables", func(tx pgx.Tx) error { return s.checkOwners(ctx, tx, n) }); err != nil {
+		return Run{}, err
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return Run{}, translate("start run", err)
+	}
+	defer conn.Release()
+	// The pages go to a temporary table first: then the transaction below is
+	// short, and can begin again without reading them again.
+	hosts, err := stagePages(ctx, conn.Conn(), n.Pages)
+	defer dropStage(ctx, conn.Conn())
+	if err != nil {
+		return Run{}, translate("read pages of the run", err)
+	}
+	var run Run
+	err = s.transactOn(ctx, conn.Conn(), "start run", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout TO 0"); err != nil {
+			return err
+		}
+		id, err := s.insertRun(ctx, tx, n)
+		if err != nil {
+			return err
+		}
+		if err := insertPages(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := insertHosts(ctx, tx, id, hosts, n.Hosts); err != nil {
+			return err
+		}
+		if run, err = findRun(ctx, tx, "WHERE r.id = $1", id); err != nil {
+			return err
+		}
+		return wake(ctx, tx, hosts)
+	})
+	return run, err
+}
+
+// stagePages copies pages to the temporary table new_page and lists their hosts.
+func stagePages(ctx context.Context, conn *pgx.Conn, pages iter.Seq2[NewPage, error]) ([]string, error) {
+	if _, err := conn.Exec(ctx, `CREATE TEMPORARY TABLE new_page (
+    ord bigint, kind text, host text, url text, address text, address_hash bytea, vars jsonb)`); err != nil {
+		return nil, err
+	}
+	next, stop := iter.Pull2(pages)
+	defer stop()
+	var ord int64
+	var failed error
+	_, err := conn.CopyFrom(ctx, pgx.Identifier{"pg_temp", "new_page"},
+		[]string{"ord", "kind", "host", "url", "address", "address_hash", "vars"},
+		pgx.CopyFromFunc(func() ([]any, error) {
+			p, err, more := next()
+			if err != nil {
+				failed = err
+				return nil, err
+			}
+			if !more {
+				return nil, nil
+			}
+			ord++
+			vars, err := json.Marshal(p.Vars)
+			if err != nil {
+				return nil, fmt.Errorf("write variables of page %q: %w", p.Address, err)
+			}
+			if p.Vars == nil {
+				vars = []byte("{}")
+			}
+			address := clean(p.Address)
+			return []any{ord, clean(p.Kind), clean(p.Host), clean(p.URL), address, addressHash(address), cleanJSON(string(vars))}, nil
+		}))
+	if failed != nil {
+		return nil, failed // the words of the source, not those of COPY
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, "SELECT DISTINCT host FROM pg_temp.new_page ORDER BY host")
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// dropStage makes the connection fit for others; one that cannot be is closed.
+func dropStage(ctx context.Context, conn *pgx.Conn) {
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := conn.Exec(bye, "DROP TABLE IF EXISTS pg_temp.new_page"); err != nil {
+		_ = conn.Close(bye) // the pool throws closed connections away
+	}
+}
+
+// addressHash names an address in indexes; 16 bytes are beyond any accident.
+func addressHash(address string) []byte {
+	sum := sha256.Sum256([]byte(address))
+	return sum[:16]
+}
+
+// insertRun makes the rows of the recipe, the run and its files, after it closed
+// an unfinished run. The recipe's row stays locked, so that two cannot begin at once.
+func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun) (id int64, err error) {
+	name := clean(n.Recipe)
+	if _, err := tx.Exec(ctx, "INSERT INTO tabfarm_internal.recipe (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name); err != nil {
+		return 0, err
+	}
+	var recipeID int64
+	if err := tx.QueryRow(ctx, "SELECT id FROM tabfarm_internal.recipe WHERE name = $1 FOR UPDATE", name).Scan(&recipeID); err != nil {
+		return 0, err
+	}
+	for {
+		open, err := findRun(ctx, tx, "WHERE r.recipe_id = $1 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1 FOR UPDATE OF r", recipeID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if !n.Supersede {
+			return 0, &RunOpenError{open}
+		}
+		if err := closeRun(ctx, tx, open.ID, RunSuperseded); err != nil {
+			return 0, err
+		}
+	}
+	if err := s.claimTables(ctx, tx, n); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, `INSERT INTO tabfarm_internal.run (recipe_id, state, file, text, hash, page_limit, priority)
+VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`, recipeID, RunRunning, clean(n.File), notNil(n.Text), notNil(n.Hash), n.Limit, n.Priority).Scan(&id)
+	if err != nil {
+		return 0, err
+	}
+	for file, content := range n.Files {
+		if _, err := tx.Exec(ctx, "INSERT INTO tabfarm_internal.run_file VALUES ($1, $2, $3)", id, clean(file), notNil(content)); err != nil {
+			return 0, err
+		}
+	}
+	return id, nil
+}
+
+// notNil keeps an empty value from becoming NULL.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// insertPages moves the pages over. By host: pages that are claimed together lie
+// together, and the indexes grow at one end a host (a third faster for a million).
+func insertPages(ctx context.Context, tx pgx.Tx, run int64) error {
+	_, err := tx.Exec(ctx, `INSERT INTO tabfarm_internal.page (run_id, kind, host, url, address, address_hash, vars)
+SELECT $1, kind, host, url, address, address_hash, vars FROM pg_temp.new_page ORDER BY host, ord
+ON CONFLICT (run_id, address_hash) DO NOTHING`, run)
+	return err
+}
+
+// insertHosts notes the pace that a run asks of its hosts and settles theirs.
+func insertHosts(ctx context.Context, tx pgx.Tx, run int64, hosts []string, pace func(string) Pace) error {
+	delays, places := make([]time.Duration, len(hosts)), make([]int, len(hosts))
+	for i, h := range hosts {
+		p := Pace{Delay: time.Second, Concurrency: 1}
+		if pace != nil {
+			p = pace(h)
+		}
+		delays[i], places[i] = max(p.Delay, 0), max(p.Concurrency, 1)
+	}
+	if _, err := tx.Exec(ctx, "INSERT INTO tabfarm_internal.host (host) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT (host) DO NOTHING", hosts); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO tabfarm_internal.run_host (run_id, host, delay, concurrency)
+SELECT $1, * FROM unnest($2::text[], $3::interval[], $4::smallint[])`, run, hosts, delays, places); err != nil {
+		return err
+	}
+	return settlePace(ctx, tx, hosts)
+}
+
+func hostsOf(ctx context.Context, tx pgx.Tx, run int64) ([]string, error) {
+	rows, err := tx.Query(ctx, "SELECT host FROM tabfarm_internal.run_host WHERE run_id = $1 ORDER BY host", run)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// settlePace gives hosts the slowest pace of the unfinished runs, and the slots
+// for it. The hosts are locked first and the runs looked at in a later
+// statement, or two at once would each miss the other's. A delay that grows
+// moves the next start too: it was reserved with the shorter one.
+func settlePace(ctx context.Context, tx pgx.Tx, hosts []string) error {
+	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.host WHERE host = ANY ($1) ORDER BY host FOR UPDATE", hosts); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE tabfarm_internal.host h SET min_delay = p.delay, concurrency = p.concurrency,
+    next_start = CASE WHEN p.delay > h.min_delay AND h.next_start > 'epoch' THEN h.next_start + (p.delay - h.min_delay) ELSE h.next_start END
+FROM (SELECT rh.host, max(rh.delay) AS delay, min(rh.concurrency) AS concurrency
+      FROM tabfarm_internal.run_host rh JOIN tabfarm_internal.run r ON r.id = rh.run_id
+      WHERE rh.host = ANY ($1) AND r.state IN `+openStates+` GROUP BY rh.host) p
+WHERE h.host = p.host AND (h.min_delay, h.concurrency) IS DISTINCT FROM (p.delay, p.concurrency)`, hosts); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO tabfarm_internal.slot (host, slot)
+SELECT h.host, n FROM tabfarm_internal.host h, generate_series(0, h.concurrency - 1) n
+WHERE h.host = ANY ($1) ORDER BY h.host, n ON CONFLICT (host, slot) DO NOTHING`, hosts)
+	return err
+}
+
+// wake queues every slot of hosts that may have got pending pages. It is the
+// last thing in a transaction that made pages pending. The slots are locked
+// whatever they look like: one that is just being emptied must either see the
+// pages or be queued again.
+func wake(ctx context.Context, tx pgx.Tx, hosts []string) error {
+	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = ANY ($1) ORDER BY host, slot FOR UPDATE", hosts); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = true WHERE host = ANY ($1) AND NOT queued", hosts)
+	return err
+}
+
+// SetPace changes the pace that a run asks of a host, as when robots.txt asks for
+// a longer delay. The slowest pace of all unfinished runs holds. Error: ErrNoRun
+// when the run has no page on the host.
+func (s *Store) SetPace(ctx context.Context, run int64, host string, p Pace) error {
+	delay, places := max(p.Delay, 0), max(p.Concurrency, 1)
+	var same bool
+	err := s.pool.QueryRow(ctx, "SELECT delay = $3 AND concurrency = $4 FROM tabfarm_internal.run_host WHERE run_id = $1 AND host = $2",
+		run, host, delay, places).Scan(&same)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("set pace of %s for run %d: %w", host, run, ErrNoRun)
+	case err != nil || same:
+		return translate("set pace", err)
+	}
+	return s.transact(ctx, "set pace", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "UPDATE tabfarm_internal.run_host SET delay = $3, concurrency = $4 WHERE run_id = $1 AND host = $2", run, host, delay, places); err != nil {
+			return err
+		}
+		if err := settlePace(ctx, tx, []string{host}); err != nil {
+			return err
+		}
+		return wake(ctx, tx, []string{host})
+	})
+}

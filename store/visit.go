@@ -1,0 +1,322 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Visit is a worker's turn at one slot of one host. Its methods may be called
+// from several goroutines. ErrFenced from any of them says that the slot has
+// gone to another; nothing was changed then.
+type Visit struct {
+	Host string
+	Slot int
+	w    *Worker
+	run  int64 // 0: any
+	turn int64
+}
+
+// Page is a page in the hands of a visit.
+type Page struct {
+	ID, RunID                int64
+	Kind, Host, URL, Address string
+	Vars                     map[string]string
+	Attempt                  int // 1 for the first
+}
+
+const (
+	// farStart is how far ahead of the host's clock a slot is handed out, at
+	// least: beyond the delay itself only a pushed clock (Retry-After) is.
+	farStart = "greatest(h.min_delay, interval '1 s')"
+	// crowded is when to look again while every slot with due pages is taken.
+	crowded = 500 * time.Millisecond
+)
+
+// OpenVisit takes a slot of a host that has a due page of the run, the one that
+// was not taken for longest; run 0 is any running run. A stopped run goes on.
+// Errors: *NothingError, ErrWorkerLost.
+func (w *Worker) OpenVisit(ctx context.Context, run int64) (*Visit, error) {
+	for {
+		v := &Visit{w: w, run: run}
+		err := w.s.transact(ctx, "open visit", func(tx pgx.Tx) error { return v.open(ctx, tx) })
+		if hasCodeOf(err, codeForeignKey) {
+			return nil, ErrWorkerLost // its row is gone
+		}
+		if err == nil {
+			return v, nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return nil, err
+		}
+		nothing, state, err := w.s.nothing(ctx, run)
+		if err != nil {
+			return nil, err
+		}
+		if state != RunStopped {
+			return nil, nothing
+		}
+		if err := w.s.ResumeRun(ctx, run); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// hasCodeOf is hasCode for an error that translate has been at.
+func hasCodeOf(err error, code string) bool {
+	var e *StatementError
+	return errors.As(err, &e) && e.Code == code
+}
+
+// open takes the slot under a new turn, and back what a dead visit left there.
+func (v *Visit) open(ctx context.Context, tx pgx.Tx) error {
+	err := tx.QueryRow(ctx, `WITH s AS MATERIALIZED (
+    SELECT s.host, s.slot FROM tabfarm_internal.slot s JOIN tabfarm_internal.host h USING (host)
+    WHERE s.queued AND s.worker IS NULL AND s.slot < h.concurrency AND NOT h.paused
+      AND h.next_start <= clock_timestamp() + `+farStart+`
+      AND EXISTS (SELECT FROM tabfarm_internal.run_host rh JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state = 'running'
+                  WHERE rh.host = s.host AND $1::bigint IN (0, rh.run_id)
+                    AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host
+                                AND p.state = 0 AND p.not_before <= clock_timestamp()))
+    ORDER BY s.taken_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED)
+UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = $2, taken_at = clock_timestamp()
+FROM s WHERE slot.host = s.host AND slot.slot = s.slot RETURNING slot.host, slot.slot, slot.turn`, v.run, v.w.id).
+		Scan(&v.Host, &v.Slot, &v.turn)
+	if err != nil {
+		return err
+	}
+	return takeBack(ctx, tx, v.Host, int16(v.Slot), v.turn, 0)
+}
+
+// nothing says why no slot was handed out, in one snapshot: a page cannot hide
+// between pending and leased. state is that of the run, "" for any.
+func (s *Store) nothing(ctx context.Context, run int64) (*NothingError, string, error) {
+	var next *time.Time
+	var state *string
+	n := &NothingError{}
+	err := s.pool.QueryRow(ctx, `SELECT (SELECT state FROM tabfarm_internal.run WHERE id = $1::bigint),
+    EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.state = 1 AND $1::bigint IN (0, p.run_id)),
+    (SELECT min(greatest(h.next_start - `+farStart+`,
+         CASE WHEN h.paused OR due.there THEN clock_timestamp() + $2::interval
+              ELSE (SELECT min(not_before) FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host AND p.state = 0) END))
+     FROM tabfarm_internal.run_host rh
+     JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state IN `+openStates+`
+     JOIN tabfarm_internal.host h ON h.host = rh.host
+     CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host
+                                        AND p.state = 0 AND p.not_before <= clock_timestamp()) AS there) due
+     WHERE ($1::bigint = rh.run_id OR $1::bigint = 0 AND r.state = 'running')
+       AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host AND p.state = 0))`,
+		run, crowded).Scan(&state, &n.Leased, &next)
+	if err != nil {
+		return nil, "", translate("look for pages", err)
+	}
+	if next != nil {
+		n.Next = *next
+	}
+	if state == nil {
+		if run != 0 {
+			return nil, "", fmt.Errorf("open visit of run %d: %w", run, ErrNoRun)
+		}
+		return n, "", nil
+	}
+	return n, *state, nil
+}
+
+// Claim leases up to n due pages under this visit's turn, those of higher
+// priority and the older ones first. Each claim counts as a try. No page and no
+// error: nothing is due here now.
+func (v *Visit) Claim(ctx context.Context, n int) ([]Page, error) {
+	runs, err := v.runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var pages []Page
+	for _, run := range runs {
+		if len(pages) == n {
+			break
+		}
+		more, err := v.claim(ctx, run, n-len(pages))
+		if err != nil {
+			return pages, err
+		}
+		pages = append(pages, more...)
+	}
+	if len(pages) == 0 {
+		return nil, v.mine(ctx)
+	}
+	return pages, nil
+}
+
+// runs are the runs that the visit claims pages of, in their order.
+func (v *Visit) runs(ctx context.Context) ([]int64, error) {
+	if v.run != 0 {
+		return []int64{v.run}, nil
+	}
+	rows, err := v.w.s.pool.Query(ctx, `SELECT r.id FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
+WHERE rh.host = $1 AND r.state = 'running' ORDER BY r.priority DESC, r.id`, v.Host)
+	if err != nil {
+		return nil, translate("claim pages", err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return runs, translate("claim pages", err)
+}
+
+// claim leases pages of one run. FOR SHARE on the slot's row: whoever takes the
+// slot away waits, and then sees the leases.
+func (v *Visit) claim(ctx context.Context, run int64, n int) (pages []Page, err error) {
+	err = v.w.s.transact(ctx, "claim pages", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `WITH f AS MATERIALIZED (
+    SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3 FOR SHARE),
+p AS MATERIALIZED (
+    SELECT id FROM tabfarm_internal.page
+    WHERE run_id = $4 AND host = $1 AND state = 0 AND not_before <= clock_timestamp() AND EXISTS (SELECT FROM f)
+      AND EXISTS (SELECT FROM tabfarm_internal.run WHERE id = $4 AND state = 'running')
+    ORDER BY priority, id LIMIT $5 FOR UPDATE SKIP LOCKED)
+UPDATE tabfarm_internal.page SET state = 1, attempt = attempt + 1, slot = $2, turn = $3, started_at = clock_timestamp()
+FROM p WHERE page.id = p.id
+RETURNING page.id, run_id, kind, host, url, address, vars, attempt, priority`, v.Host, v.Slot, v.turn, run, n)
+		if err != nil {
+			return err
+		}
+		type claimed struct {
+			page     Page
+			priority int
+		}
+		got, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c claimed, err error) {
+			var vars []byte
+			p := &c.page
+			if err := row.Scan(&p.ID, &p.RunID, &p.Kind, &p.Host, &p.URL, &p.Address, &vars, &p.Attempt, &c.priority); err != nil {
+				return c, err
+			}
+			return c, json.Unmarshal(vars, &p.Vars)
+		})
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(got, func(a, b claimed) int { // RETURNING keeps no order
+			return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.page.ID, b.page.ID))
+		})
+		pages = pages[:0]
+		for _, c := range got {
+			pages = append(pages, c.page)
+		}
+		return nil
+	})
+	return pages, err
+}
+
+// mine is ErrFenced unless the visit still has its turn.
+func (v *Visit) mine(ctx context.Context) error {
+	var there bool
+	err := v.w.s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3)", v.Host, v.Slot, v.turn).Scan(&there)
+	if err == nil && !there {
+		return ErrFenced
+	}
+	return translate("look at the slot", err)
+}
+
+// TakeTurn reserves the next start of a page on the host if it is due: 0. Else it
+// reserves nothing and says how long it is until then; another may be first.
+func (v *Visit) TakeTurn(ctx context.Context) (wait time.Duration, err error) {
+	var taken, mine bool
+	err = v.w.s.pool.QueryRow(ctx, `WITH taken AS (
+    UPDATE tabfarm_internal.host h SET next_start = greatest(next_start, clock_timestamp()) + min_delay
+    WHERE host = $1 AND next_start <= clock_timestamp() AND NOT paused
+      AND EXISTS (SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3)
+    RETURNING 1)
+SELECT EXISTS (SELECT FROM taken), EXISTS (SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3)`,
+		v.Host, v.Slot, v.turn).Scan(&taken, &mine)
+	switch {
+	case err != nil:
+		return 0, translate("take the host's turn", err)
+	case taken:
+		return 0, nil
+	case !mine:
+		return 0, ErrFenced
+	}
+	// A later statement: the first one may have waited for another's reservation,
+	// which its snapshot does not show.
+	err = v.w.s.pool.QueryRow(ctx, `SELECT CASE WHEN paused THEN greatest(next_start - clock_timestamp(), interval '5 s') ELSE next_start - clock_timestamp() END
+FROM tabfarm_internal.host WHERE host = $1`, v.Host).Scan(&wait)
+	return max(wait, time.Millisecond), translate("take the host's turn", err)
+}
+
+// Push keeps everybody off the host for a time, as Retry-After asks.
+func (v *Visit) Push(ctx context.Context, d time.Duration) error {
+	_, err := v.w.s.pool.Exec(ctx, `UPDATE tabfarm_internal.host SET next_start = greatest(next_start, clock_timestamp() + $2::interval) WHERE host = $1`, v.Host, d)
+	return translate("push the host's clock", err)
+}
+
+// GiveBack makes leased pages pending again as if they had not been claimed.
+func (v *Visit) GiveBack(ctx context.Context, ids ...int64) error {
+	return v.back(ctx, "give pages back", ids, 1, 0, nil)
+}
+
+// Retry makes a leased page pending again, due after a time. Its try counts;
+// outcome and message tell how it went.
+func (v *Visit) Retry(ctx context.Context, id int64, after time.Duration, outcome, message string) error {
+	words := clean(outcome + ": " + message)
+	return v.back(ctx, "put page back", []int64{id}, 0, after, &words)
+}
+
+func (v *Visit) back(ctx context.Context, verb string, ids []int64, uncount int, after time.Duration, message *string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return v.w.s.transact(ctx, verb, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT FROM tabfarm_internal.run WHERE id IN
+    (SELECT run_id FROM tabfarm_internal.page WHERE id = ANY ($1)) ORDER BY id FOR SHARE`, ids); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.page p SET "+backColumns+`, attempt = greatest(attempt - $5, 0),
+    not_before = clock_timestamp() + $6::interval, message = coalesce($7, message)
+FROM tabfarm_internal.run r WHERE r.id = p.run_id AND p.id = ANY ($1)
+  AND p.state = 1 AND p.host = $2 AND p.slot = $3 AND p.turn = $4`, ids, v.Host, v.Slot, v.turn, uncount, after, message)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() != int64(len(ids)) {
+			return ErrFenced
+		}
+		return nil
+	})
+}
+
+// Close gives back what is leased, the tries not counted, and frees the slot. A
+// visit that was fenced has nothing to free: nil.
+func (v *Visit) Close(ctx context.Context) error {
+	return v.w.s.transact(ctx, "close visit", func(tx pgx.Tx) error {
+		// Lock first, look in a later statement: pages that a waker inserts
+		// meanwhile are either seen, or their waker finds the slot unqueued.
+		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = $1 ORDER BY slot FOR UPDATE", v.Host); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = NULL WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if err := takeBack(ctx, tx, v.Host, int16(v.Slot), v.turn+1, 1); err != nil {
+			return err
+		}
+		var more bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
+WHERE r.state IN `+openStates+` AND rh.host = $1
+  AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.host = $1 AND p.state = 0))`, v.Host).Scan(&more); err != nil {
+			return err
+		}
+		// With pages left, all slots of the host: pages that this visit put back
+		// are for any of them, and this one may be beyond a lowered concurrency.
+		if more {
+			_, err = tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = true WHERE host = $1 AND NOT queued", v.Host)
+		} else {
+			_, err = tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = false WHERE host = $1 AND slot = $2", v.Host, v.Slot)
+		}
+		return err
+	})
+}

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// workerTimes are the periods by which workers live. Tests shorten them.
+type workerTimes struct {
+	beat  time.Duration // between two heartbeats, and two looks for dead workers
+	stale time.Duration // a heartbeat older than this is that of a stopped process
+	sweep time.Duration // between two repairs of what no wake-up reached
+}
+
+var defaultTimes = workerTimes{beat: 2 * time.Second, stale: 15 * time.Second, sweep: time.Minute}
+
+// lockClass is the first half of the advisory locks of workers ("tabf"); the
+// second half is the worker's id.
+const lockClass = 0x74616266
+
+// lockSettings let the server notice within 15 s that the machine of a worker is
+// gone: a machine without power closes no connection.
+const lockSettings = `;
+SET statement_timeout TO '10s';
+SET tcp_keepalives_idle TO 5;
+SET tcp_keepalives_interval TO 2;
+SET tcp_keepalives_count TO 3;
+SET tcp_user_timeout TO 10000;
+SET application_name TO 'tabfarm worker'`
+
+// Worker is a living process that may hold slots. It lives as long as the
+// session lock on a connection of its own does.
+type Worker struct {
+	s    *Store
+	id   int32
+	conn *pgx.Conn     // of the goroutine live until it has ended
+	stop func()        // ends live and reap
+	lost chan struct{} // closed by live
+	done sync.WaitGroup
+}
+
+// Register makes this process a worker and takes over from dead ones. name is for
+// people, such as host/pid. Errors: ErrPooler, ErrUnreachable, ErrNotMigrated.
+func (s *Store) Register(ctx context.Context, name string) (*Worker, error) {
+	if err := s.direct(); err != nil {
+		return nil, err
+	}
+	conf := s.pool.Config().ConnConfig
+	conf.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
+		_, err := c.Exec(ctx, settings+lockSettings).ReadAll()
+		return err
+	}
+	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	conf.DialFunc = dialer.DialContext
+	conn, err := pgx.ConnectConfig(ctx, conf)
+	if err != nil {
+		return nil, translate("register worker", err)
+	}
+	w := &Worker{s: s, conn: conn, lost: make(chan struct{})}
+	if err := w.register(ctx, name); err != nil {
+		_ = conn.Close(ctx) // the error above says more
+		return nil, s.lookError("register worker", err)
+	}
+	if err := s.reap(ctx, w.id); err != nil {
+		_ = conn.Close(ctx) // frees the lock; others reap what was registered
+		return nil, err
+	}
+	live, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop = stop
+	w.done.Go(func() { w.live(live) })
+	w.done.Go(func() { w.reaping(live) })
+	return w, nil
+}
+
+// register takes the id, then its lock, then writes the row: never a row without its lock.
+func (w *Worker) register(ctx context.Context, name string) error {
+	if err := w.conn.QueryRow(ctx, "SELECT nextval('tabfarm_internal.worker_id')::integer").Scan(&w.id); err != nil {
+		return err
+	}
+	if _, err := w.conn.Exec(ctx, "SELECT pg_advisory_lock($1, $2)", lockClass, w.id); err != nil {
+		return err
+	}
+	_, err := w.conn.Exec(ctx, "INSERT INTO tabfarm_internal.worker (id, name, heartbeat) VALUES ($1, $2, clock_timestamp())", w.id, clean(name))
+	return err
+}
+
+// Lost is closed when the worker no longer counts as alive: its lock's
+// connection broke, or others reaped it while the process stood still. Its
+// visits are to be cancelled; a new Register goes on.
+func (w *Worker) Lost() <-chan struct{} { return w.lost }
+
+// live renews the heartbeat and waits on the lock's connection in between, so
+// that its end is noticed at once.
+func (w *Worker) live(ctx context.Context) {
+	for {
+		tag, err := w.conn.Exec(ctx, "UPDATE tabfarm_internal.worker SET heartbeat = clock_timestamp() WHERE id = $1", w.id)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil || tag.RowsAffected() == 0 {
+			w.s.cfg.Log.Warn("worker lost", "worker", w.id, "error", err)
+			close(w.lost)
+			return
+		}
+		wait, cancel := context.WithTimeout(ctx, w.s.times.beat)
+		_, err = w.conn.WaitForNotification(wait) // nothing is listened to; a timeout leaves the connection whole
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !pgconn.Timeout(err) {
+			w.s.cfg.Log.Warn("worker lost", "worker", w.id, "error", err)
+			close(w.lost)
+			return
+		}
+	}
+}
+
+// reaping looks for dead workers and for what no wake-up reached.
+func (w *Worker) reaping(ctx context.Context) {
+	beat, sweep := time.NewTicker(w.s.times.beat), time.NewTicker(w.s.times.sweep)
+	defer beat.Stop()
+	defer sweep.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.lost:
+			return
+		case <-beat.C:
+			err = w.s.reap(ctx, w.id)
+		case <-sweep.C:
+			err = w.s.sweep(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.s.cfg.Log.Warn("dead workers were not looked for", "error", err)
+		}
+	}
+}
+
+// Close gives back what the worker's visits still hold, the tries not counted,
+// and ends the worker. It is called once, also when the worker is lost.
+func (w *Worker) Close(ctx context.Context) error {
+	w.stop()
+	w.done.Wait()
+	err := w.s.transact(ctx, "end worker", func(tx pgx.Tx) error {
+		return w.s.retire(ctx, tx, w.id, 1)
+	})
+	_ = w.conn.Close(ctx) // the lock ends with the connection, however that ends
+	return err
+}
+
+// reap retires dead workers: those whose lock is free, and those who have not
+// renewed their heartbeat although they hold it.
+func (s *Store) reap(ctx context.Context, self int32) error {
+	rows, err := s.pool.Query(ctx, "SELECT id FROM tabfarm_internal.worker WHERE id <> $1 ORDER BY id", self)
+	if err != nil {
+		return translate("look for dead workers", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return translate("look for dead workers", err)
+	}
+	for _, id := range ids {
+		err := s.transact(ctx, "take over from worker", func(tx pgx.Tx) error {
+			var dead bool
+			err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1, id) OR heartbeat < clock_timestamp() - $3::interval
+FROM tabfarm_internal.worker WHERE id = $2 FOR UPDATE SKIP LOCKED`, lockClass, id, s.times.stale).Scan(&dead)
+			if errors.Is(err, pgx.ErrNoRows) || err == nil && !dead {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			s.cfg.Log.Info("taking over from a dead worker", "worker", id)
+			return s.retire(ctx, tx, id, 0)
+		})
+		if err != nil {
+			return fmt.Errorf("worker %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// retire takes all slots from a worker and deletes it. uncount is what is taken
+// off the tries of its pages. The turns rise first, so that nothing the worker
+// may still do has an effect; its leased pages then go back.
+func (s *Store) retire(ctx context.Context, tx pgx.Tx, id int32, uncount int) error {
+	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.worker WHERE id = $1 FOR UPDATE", id); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, "SELECT DISTINCT host FROM tabfarm_internal.slot WHERE worker = $1 ORDER BY host", id)
+	if err != nil {
+		return err
+	}
+	hosts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	if err := wake(ctx, tx, hosts); err != nil {
+		return err
+	}
+	rows, err = tx.Query(ctx, "UPDATE tabfarm_internal.slot SET epoch = epoch + 1, turn = turn + 1, worker = NULL WHERE worker = $1 RETURNING host, slot, turn", id)
+	if err != nil {
+		return err
+	}
+	type place struct {
+		Host string
+		Slot int16
+		Turn int64
+	}
+	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		if err := takeBack(ctx, tx, p.Host, p.Slot, p.Turn, uncount); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM tabfarm_internal.worker WHERE id = $1", id)
+	return err
+}
+
+// takeBack makes pages pending that are leased under a turn of a slot before the
+// given one. Those of a run that was closed meanwhile are cancelled instead: the
+// run is locked first, so that it cannot be closed in between.
+func takeBack(ctx context.Context, tx pgx.Tx, host string, slot int16, before int64, uncount int) error {
+	const leased = "p.host = $1 AND p.slot = $2 AND p.state = 1 AND p.turn < $3"
+	_, err := tx.Exec(ctx, `SELECT FROM tabfarm_internal.run WHERE id IN
+    (SELECT p.run_id FROM tabfarm_internal.page p WHERE `+leased+`) ORDER BY id FOR SHARE`, host, slot, before)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE tabfarm_internal.page p SET "+backColumns+`, attempt = greatest(attempt - $4, 0)
+FROM tabfarm_internal.run r WHERE r.id = p.run_id AND `+leased, host, slot, before, uncount)
+	return err
+}
+
+// backColumns put a page p of run r back: pending, or cancelled with its run.
+const backColumns = `state = CASE WHEN r.state IN ` + openStates + ` THEN 0 ELSE 2 END,
+    ok = CASE WHEN r.state IN ` + openStates + ` THEN NULL ELSE false END,
+    outcome = CASE WHEN r.state IN ` + openStates + ` THEN NULL ELSE 'cancelled' END,
+    finished_at = CASE WHEN r.state IN ` + openStates + ` THEN NULL ELSE clock_timestamp() END,
+    slot = NULL, turn = NULL`
+
+// sweep repairs what should not happen: slots of workers that have no row, and
+// pending pages of unfinished runs on hosts none of whose slots is queued.
+func (s *Store) sweep(ctx context.Context) error {
+	rows, err := s.pool.Query(ctx, `SELECT DISTINCT rh.host FROM tabfarm_internal.run_host rh
+JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state IN `+openStates+`
+WHERE NOT EXISTS (SELECT FROM tabfarm_internal.slot s JOIN tabfarm_internal.host h USING (host)
+                  WHERE s.host = rh.host AND s.queued AND s.slot < h.concurrency)
+  AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host AND p.state = 0)
+ORDER BY rh.host`)
+	if err != nil {
+		return translate("look for forgotten pages", err)
+	}
+	hosts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(hosts) == 0 {
+		return translate("look for forgotten pages", err)
+	}
+	s.cfg.Log.Warn("pending pages had no slot queued", "hosts", len(hosts))
+	return s.transact(ctx, "queue forgotten pages", func(tx pgx.Tx) error { return wake(ctx, tx, hosts) })
+}
