@@ -270,7 +270,7 @@ var records = [seasonCount][]record{
 		{"James Harden", "HOU", 72, 2191, "30.4"},
 		{"Anthony Davis", "NOP", 75, 2110, "28.1"},
 		{"LeBron James", "CLE", 82, 2251, "27.5"},
-		{"Damian Lillard", "POR", 73, 1967, "26.9"},
+		{"Damian Lillard", "POR", 73, 1962, "26.9"},
 		{"Stephen Curry", "GSW", 51, 1346, "26.4"},
 		{"Russell Westbrook", "OKC", 80, 2028, "25.4"},
 	},
