@@ -87,6 +87,8 @@ func withoutZeros(v any) any {
 	return v
 }
 
+func globSorted(pattern string) ([]string, error) { return filepath.Glob(pattern) }
+
 func files(t *testing.T, pattern string) []string {
 	t.Helper()
 	found, err := filepath.Glob(pattern)

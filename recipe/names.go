@@ -66,7 +66,7 @@ func SQLName(text string) string {
 			gap = true
 		}
 	}
-	name := b.String()
+	name := norm.NFC.String(b.String())
 	if first, _ := utf8.DecodeRuneInString(name); unicode.IsDigit(first) {
 		name = "x" + name
 	}

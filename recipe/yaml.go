@@ -11,8 +11,12 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// maxRepairs limits how many mistakes of YAML itself are told at once.
-const maxRepairs = 50
+// maxRepairs limits how many mistakes of YAML itself are told at once, lineRepairs
+// how many in one line: each repair may double its quotes.
+const (
+	maxRepairs  = 50
+	lineRepairs = 4
+)
 
 // parseYAML reads the one document of a recipe. A mistake of YAML itself is told
 // in our words; where it is plain what was meant (a missing quote), that is put
@@ -22,6 +26,7 @@ const maxRepairs = 50
 // could be read.
 func parseYAML(file string, text []byte) (root *yaml.Node, found Mistakes, broken map[int]bool) {
 	broken = map[int]bool{}
+	repairs := map[int]int{}
 	if m, bad := badCharacter(file, text); bad {
 		return nil, Mistakes{m}, broken
 	}
@@ -36,11 +41,13 @@ func parseYAML(file string, text []byte) (root *yaml.Node, found Mistakes, broke
 			return root, found, broken
 		}
 		m, repaired := diagnose(err, lines)
-		m.File = file
-		found = append(found, m)
-		if repaired == nil || repaired.line < 1 || repaired.line > len(lines) || broken[repaired.line] && lines[repaired.line-1] == repaired.text {
+		if m.File = file; !broken[m.Line] {
+			found = append(found, m)
+		}
+		if repaired == nil || repairs[repaired.line] == lineRepairs || lines[repaired.line-1] == repaired.text {
 			return nil, found, broken
 		}
+		repairs[repaired.line]++
 		broken[repaired.line] = true
 		lines[repaired.line-1] = repaired.text
 	}
