@@ -87,6 +87,10 @@ func (v value) checkCSS(selector string) {
 		v.wrong("!= is no CSS that browsers know. Write :not([name=\"value\"]).")
 		return
 	}
+	if m := digitName.FindStringSubmatch(bare); m != nil {
+		v.wrong(`%q is no CSS selector: a name behind . or # does not begin with a digit. Write \3%s and a space for it, or [id="..."].`, selector, m[1])
+		return
+	}
 	if _, err := cascadia.ParseGroup(trimmed); err == nil {
 		return
 	}
@@ -168,8 +172,6 @@ func brokenCSS(s string) string {
 		return "nothing stands behind the comma"
 	case strings.ContainsAny(part[len(part)-1:], ">+~.#:"):
 		return "it ends with " + part[len(part)-1:]
-	case digitName.MatchString(s):
-		return "a name behind . or # does not begin with a digit (escape it: \\3" + digitName.FindStringSubmatch(s)[1] + " )"
 	}
 	return ""
 }
