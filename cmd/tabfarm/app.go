@@ -68,7 +68,16 @@ func (a *app) close() error {
 	return err
 }
 
-// reading says how a command uses the database, and so whether it may change it.
+// placeOf shows where a private Postgres is: below the data directory, or
+// elsewhere where its user cannot reach that.
+func placeOf(server string) string {
+	if dir, err := dataDir(); err == nil && strings.HasPrefix(server, dir) {
+		return tilde(dir)
+	}
+	return tilde(server)
+}
+
+// access says how a command uses the database, and so whether it may change it.
 type access int
 
 const (

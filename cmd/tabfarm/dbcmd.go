@@ -107,13 +107,16 @@ func newDBStop(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			stopped, err := localpg.Stop(cmd.Context(), dir)
+			state, err := localpg.Status(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
 			words := "the private Postgres does not run"
-			if stopped {
-				words = "stopped; the data stays in " + tilde(dir)
+			if state.Running {
+				words = "stopped; the data stays in " + placeOf(state.Dir)
+			}
+			if err := localpg.Stop(cmd.Context(), dir); err != nil {
+				return err
 			}
 			_, err = fmt.Fprintln(a.stdout, words)
 			return err

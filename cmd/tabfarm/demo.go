@@ -115,7 +115,7 @@ func (a *app) demoPostgres(ctx context.Context) error {
 		a.demoLine("Postgres", withoutPassword(a.settings.Database.URL))
 		return nil
 	}
-	a.demoLine("Postgres", fmt.Sprintf("private, in %s (stop it: tabfarm db stop)", tilde(a.local.Dir)))
+	a.demoLine("Postgres", fmt.Sprintf("private, in %s (stop it: tabfarm db stop)", placeOf(a.local.Dir)))
 	return nil
 }
 
@@ -158,8 +158,8 @@ func (a *app) demoRun(ctx context.Context, f *farm.Farm, r *recipe.Recipe) (farm
 
 // proofWords says why the rows are all there.
 func proofWords(pages []store.PageInfo) string {
-	if len(pages) == 1 && pages[0].Proof == string(extract.ProofTotal) && pages[0].StatedTotal != nil {
-		return fmt.Sprintf("scrolled, %s of %s stated", thousands(int64(pages[0].Rows)), thousands(int64(*pages[0].StatedTotal)))
+	if len(pages) == 1 && pages[0].Proof == string(extract.ProofTotal) && pages[0].StatedTotal != nil && pages[0].Rows != nil {
+		return fmt.Sprintf("scrolled, %s of %s stated", thousands(int64(*pages[0].Rows)), thousands(int64(*pages[0].StatedTotal)))
 	}
 	for _, p := range pages {
 		if p.Proof == string(extract.ProofNone) || p.Proof == "" {

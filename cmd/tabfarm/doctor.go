@@ -104,7 +104,7 @@ func (a *app) checkPostgres(ctx context.Context) []finding {
 	}
 	where := withoutPassword(a.settings.Database.URL)
 	if a.local != nil {
-		where = "private, in " + tilde(a.local.Dir)
+		where = "private, in " + placeOf(a.local.Dir)
 	}
 	findings := []finding{{"Postgres", stateOK, where, ""}}
 	checks, err := s.Doctor(ctx)

@@ -27,30 +27,31 @@ tables:
 polite: {rate: none, concurrency: 2}
 `
 
-// program is a run of the slow recipe in a place of its own.
+// program is a run of the slow recipe in a folder and a database of its own.
 type program struct {
 	t    *testing.T
+	path string
 	site *watchedSite
 	dir  string
 	env  []string
 }
 
-func newProgram(t *testing.T) *program {
+func (at *place) newProgram(t *testing.T) *program {
 	t.Helper()
-	p := &program{t: t, site: startSite(t), dir: t.TempDir()}
+	p := &program{t: t, path: at.program, site: startSite(t), dir: t.TempDir()}
 	text := fmt.Sprintf(slowRecipe, p.site.URL)
 	if err := os.WriteFile(filepath.Join(p.dir, "days.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p.env = append(os.Environ(), "HOME="+p.dir, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "TMPDIR="+scratch,
-		"TABFARM_NETWORK_ALLOW_PRIVATE=127.0.0.1", "TABFARM_DATABASE_URL="+pgtest.URL(t))
+	p.env = append(os.Environ(), "HOME="+p.dir, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "TMPDIR="+at.dir,
+		"TABFARM_NETWORK_ALLOW_PRIVATE=127.0.0.1", "TABFARM_DATABASE_URL="+pgtest.DSN(t))
 	return p
 }
 
 // command is a tabfarm that is started later; its output is in the buffers.
 func (p *program) command(args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
 	p.t.Helper()
-	cmd = exec.CommandContext(p.t.Context(), "tabfarm", args...)
+	cmd = exec.CommandContext(p.t.Context(), p.path, args...)
 	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.env, stdout, stderr
 	return cmd, stdout, stderr
@@ -67,9 +68,14 @@ func exitCode(t *testing.T, cmd *exec.Cmd) int {
 	return cmd.ProcessState.ExitCode()
 }
 
+func (at *place) testInterrupts(t *testing.T) {
+	t.Run("first drains", at.testFirstDrains)
+	t.Run("second stops", at.testSecondStops)
+}
+
 // The first Ctrl-C finishes what is in flight and the run can go on; each page
 // is fetched once, and no row is missing or doubled.
-func TestFirstInterruptDrains(t *testing.T) {
+func (at *place) testFirstDrains(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -82,7 +88,7 @@ func TestFirstInterruptDrains(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProgram(t)
+			p := at.newProgram(t)
 			cmd, stdout, stderr := p.command("run", "days.yaml", "--tabs", "2")
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -121,9 +127,9 @@ func TestFirstInterruptDrains(t *testing.T) {
 
 // The second Ctrl-C stops at once; no Chrome and no profile folder is left, and
 // the run can go on.
-func TestSecondInterruptStops(t *testing.T) {
+func (at *place) testSecondStops(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t)
+	p := at.newProgram(t)
 	text := strings.ReplaceAll(fmt.Sprintf(slowRecipe, p.site.URL), "page_delay=200ms", "page_delay=5m")
 	if err := os.WriteFile(filepath.Join(p.dir, "days.yaml"), []byte(text+"page: {timeout: 9m}\n"), 0o644); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func newRuns(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return writeResult(a.stdout, f, runsResult(runs))
+		return writeResult(a.stdout, f, list(runs, runColumns(), true))
 	}
 	return cmd
 }
@@ -63,7 +63,7 @@ func newPages(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return writeResult(a.stdout, f, pagesResult(pages))
+		return writeResult(a.stdout, f, list(pages, pageColumns(), f != formatTable))
 	}
 	return cmd
 }
@@ -84,7 +84,7 @@ func newTables(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return writeResult(a.stdout, f, tablesResult(tables))
+		return writeResult(a.stdout, f, list(tables, tableColumns(), true))
 	}
 	return cmd
 }
@@ -155,6 +155,14 @@ func filled(s string) *string {
 
 func numberCell[N int | int64](n N) *string { return textCell(fmt.Sprint(n)) }
 
+// optional is NULL for nil.
+func optional[N int | int64](n *N) *string {
+	if n == nil {
+		return nil
+	}
+	return numberCell(*n)
+}
+
 // timeCell is RFC 3339 in UTC, to the second; NULL for no time.
 func timeCell(t time.Time) *string {
 	if t.IsZero() {
@@ -165,53 +173,83 @@ func timeCell(t time.Time) *string {
 
 func secondsCell(s float64) *string { return textCell(strconv.FormatFloat(s, 'f', 1, 64)) }
 
-func runsResult(runs []store.RunInfo) result {
-	r := result{columns: []resultColumn{
-		{"run", kindInteger}, {"recipe", kindText}, {"state", kindText}, {"pages", kindInteger}, {"ok", kindInteger},
-		{"failed", kindInteger}, {"started_at", kindText}, {"finished_at", kindText},
-	}}
-	var rows [][]*string
-	for _, x := range runs {
-		rows = append(rows, []*string{
-			numberCell(x.ID), textCell(x.Recipe), textCell(x.State), numberCell(x.Pages), numberCell(x.OK),
-			numberCell(x.Failed), timeCell(x.StartedAt), timeCell(x.FinishedAt),
-		})
-	}
-	r.rows = rowsOf(rows)
-	return r
+// listColumn is one column of a list: its name, kind and the value of an entry.
+type listColumn[T any] struct {
+	name string
+	kind kind
+	of   func(T) *string
+	// long is left out where people look: it is wide or seldom asked for.
+	long bool
 }
 
-func pagesResult(pages []store.PageInfo) result {
-	r := result{columns: []resultColumn{
-		{"run", kindInteger}, {"recipe", kindText}, {"url", kindText}, {"outcome", kindText}, {"rows", kindInteger},
-		{"proof", kindText}, {"attempts", kindInteger}, {"seconds", kindNumeric}, {"message", kindText},
-	}}
-	var rows [][]*string
-	for _, p := range pages {
-		rows = append(rows, []*string{
-			numberCell(p.Run), textCell(p.Recipe), textCell(p.URL), filled(p.Outcome), numberCell(p.Rows),
-			filled(p.Proof), numberCell(p.Attempts), secondsCell(p.Seconds), filled(p.Message),
-		})
-	}
-	r.rows = rowsOf(rows)
-	return r
-}
-
-func tablesResult(tables []store.TableInfo) result {
-	r := result{columns: []resultColumn{
-		{"table", kindText}, {"recipe", kindText}, {"key", kindText}, {"rows", kindInteger},
-		{"last_ok_run", kindInteger}, {"last_ok_at", kindText},
-	}}
-	var rows [][]*string
-	for _, t := range tables {
-		var run *string
-		if t.LastOKRun != 0 {
-			run = numberCell(t.LastOKRun)
+// list makes a result of entries; all says whether long columns are in it.
+func list[T any](entries []T, columns []listColumn[T], all bool) result {
+	var r result
+	var shown []listColumn[T]
+	for _, c := range columns {
+		if all || !c.long {
+			shown = append(shown, c)
+			r.columns = append(r.columns, resultColumn{c.name, c.kind})
 		}
-		rows = append(rows, []*string{
-			textCell(t.Name), textCell(t.Recipe), textCell(strings.Join(t.Key, ", ")), numberCell(t.Rows), run, timeCell(t.LastOKAt),
-		})
+	}
+	rows := make([][]*string, len(entries))
+	for i, e := range entries {
+		for _, c := range shown {
+			rows[i] = append(rows[i], c.of(e))
+		}
 	}
 	r.rows = rowsOf(rows)
 	return r
+}
+
+func runColumns() []listColumn[store.RunInfo] {
+	type info = store.RunInfo
+	return []listColumn[info]{
+		{"run", kindInteger, func(r info) *string { return numberCell(r.ID) }, false},
+		{"recipe", kindText, func(r info) *string { return &r.Recipe }, false},
+		{"state", kindText, func(r info) *string { return &r.State }, false},
+		{"pages", kindInteger, func(r info) *string { return numberCell(r.Pages) }, false},
+		{"ok", kindInteger, func(r info) *string { return numberCell(r.OK) }, false},
+		{"failed", kindInteger, func(r info) *string { return numberCell(r.Failed) }, false},
+		{"pending", kindInteger, func(r info) *string { return numberCell(r.Pending) }, false},
+		{"started_at", kindText, func(r info) *string { return timeCell(r.StartedAt) }, false},
+		{"finished_at", kindText, func(r info) *string { return timeCell(r.FinishedAt) }, false},
+	}
+}
+
+// pageColumns has the columns of the view tabfarm.pages under their names.
+func pageColumns() []listColumn[store.PageInfo] {
+	type info = store.PageInfo
+	return []listColumn[info]{
+		{"run", kindInteger, func(p info) *string { return numberCell(p.RunID) }, true},
+		{"recipe", kindText, func(p info) *string { return &p.Recipe }, true},
+		{"url", kindText, func(p info) *string { return &p.URL }, false},
+		{"variables", kindJSON, func(p info) *string { return textCell(string(jsonOf(p.Vars))) }, true},
+		{"outcome", kindText, func(p info) *string { return filled(p.Outcome) }, false},
+		{"rows", kindInteger, func(p info) *string { return optional(p.Rows) }, false},
+		{"proof", kindText, func(p info) *string { return filled(p.Proof) }, false},
+		{"stated_total", kindInteger, func(p info) *string { return optional(p.StatedTotal) }, true},
+		{"attempts", kindInteger, func(p info) *string { return numberCell(p.Attempts) }, false},
+		{"seconds", kindFloat, func(p info) *string { return secondsCell(p.Seconds) }, false},
+		{"started_at", kindText, func(p info) *string { return timeCell(p.StartedAt) }, true},
+		{"finished_at", kindText, func(p info) *string { return timeCell(p.FinishedAt) }, true},
+		{"message", kindText, func(p info) *string { return filled(p.Message) }, false},
+	}
+}
+
+func tableColumns() []listColumn[store.TableInfo] {
+	type info = store.TableInfo
+	return []listColumn[info]{
+		{"name", kindText, func(t info) *string { return &t.Name }, false},
+		{"recipe", kindText, func(t info) *string { return &t.Recipe }, false},
+		{"key", kindText, func(t info) *string { return textCell(strings.Join(t.Key, ", ")) }, false},
+		{"rows", kindInteger, func(t info) *string { return optional(t.Rows) }, false},
+		{"last_ok_run", kindInteger, func(t info) *string {
+			if t.LastOKRun == 0 {
+				return nil
+			}
+			return numberCell(t.LastOKRun)
+		}, false},
+		{"last_ok_at", kindText, func(t info) *string { return timeCell(t.LastOKAt) }, false},
+	}
 }

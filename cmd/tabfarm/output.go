@@ -35,6 +35,7 @@ const (
 	kindText    kind = iota
 	kindInteger      // a JSON number; on the right
 	kindNumeric      // a JSON string, so that no digit is lost; on the right
+	kindFloat        // a JSON number where it is finite; on the right
 	kindBoolean      // true or false
 	kindJSON         // the value itself
 )
@@ -132,7 +133,7 @@ func (r result) screen() (*screenTable, error) {
 	t := &screenTable{}
 	for _, c := range r.columns {
 		t.names = append(t.names, c.name)
-		t.right = append(t.right, c.kind == kindInteger || c.kind == kindNumeric)
+		t.right = append(t.right, c.kind == kindInteger || c.kind == kindNumeric || c.kind == kindFloat)
 	}
 	for row, err := range r.rows {
 		if err != nil {
@@ -213,7 +214,7 @@ func jsonCell(k kind, c *string) json.RawMessage {
 		return json.RawMessage("true")
 	case k == kindBoolean && (*c == "f" || *c == "false"):
 		return json.RawMessage("false")
-	case k == kindInteger && json.Valid([]byte(*c)), k == kindJSON && json.Valid([]byte(*c)):
+	case (k == kindInteger || k == kindFloat || k == kindJSON) && json.Valid([]byte(*c)):
 		var b bytes.Buffer
 		if err := json.Compact(&b, []byte(*c)); err == nil {
 			return b.Bytes()

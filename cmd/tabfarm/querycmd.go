@@ -131,8 +131,10 @@ func kindOfSQL(name string) kind {
 	switch name {
 	case "int2", "int4", "int8", "oid":
 		return kindInteger
-	case "numeric", "float4", "float8", "money":
+	case "numeric":
 		return kindNumeric
+	case "float4", "float8":
+		return kindFloat
 	case "bool":
 		return kindBoolean
 	case "json", "jsonb":

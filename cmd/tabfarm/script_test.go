@@ -21,54 +21,60 @@ import (
 	"github.com/tabfarm/tabfarm/internal/pgtest"
 )
 
-// tabfarm is run by scripts as a program of its own: the test binary under that name.
+// The test binary is also the program under test, under the name tabfarm.
 func TestMain(m *testing.M) {
-	testscript.Main(suite{m}, map[string]func(){"tabfarm": main})
+	if filepath.Base(os.Args[0]) == "tabfarm" {
+		main()
+	}
+	pgtest.Main(m)
 }
 
-// scratch is where Chrome's profiles and private databases of the tests go. As
-// root these run as other users, who must be able to pass through it; the
-// folders of testing and testscript are for root alone.
-var scratch string
-
-// suite makes what the tests share, and clears it away.
-type suite struct{ m *testing.M }
-
-func (s suite) Run() int {
-	var err error
-	if scratch, err = os.MkdirTemp("", "tabfarm-test-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if err := os.Chmod(scratch, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	code := pgtest.Run(s.m)
-	if left := leftovers(); len(left) > 0 && code == 0 {
-		fmt.Fprintln(os.Stderr, "left behind by the commands:", left)
-		code = 1
-	}
-	if err := os.RemoveAll(scratch); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	return code
+// place is where the tests of the program work. As root, Chrome and Postgres
+// run as other users, who must be able to pass through it; the folders of
+// testing and testscript are for root alone.
+type place struct {
+	dir     string
+	program string // path of the program under test
 }
 
-// leftovers are profile folders that a command did not remove.
-func leftovers() []string {
-	var left []string
-	found, _ := filepath.Glob(filepath.Join(scratch, "tabfarm-chrome-*", "*")) // the pattern is well formed
-	for _, f := range found {
-		if info, err := os.Stat(f); err == nil && info.IsDir() {
-			left = append(left, f)
+// TestProgram runs the program as people do: as a process, with real Chrome and
+// real Postgres. When all is done nothing of it may be left.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "tabfarm-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{dir: dir, program: filepath.Join(dir, "bin", "tabfarm")}
+	t.Cleanup(p.clear(t))
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Dir(p.program), 0o755), os.Symlink(self, p.program)); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("script", p.testScripts)
+	t.Run("interrupt", p.testInterrupts)
+	t.Run("terminal", p.testTerminal)
+}
+
+// clear removes the place, after a look at what commands left behind.
+func (p *place) clear(t *testing.T) func() {
+	return func() {
+		profiles, _ := filepath.Glob(filepath.Join(p.dir, "tabfarm-chrome-*", "*")) // the pattern is well formed
+		for _, left := range profiles {
+			if info, err := os.Stat(left); err == nil && info.IsDir() {
+				t.Errorf("%s was left behind", left)
+			}
+		}
+		if err := os.RemoveAll(p.dir); err != nil {
+			t.Error(err)
 		}
 	}
-	return left
 }
 
-// TestScripts runs the scripts in testdata. Besides testscript's own commands
+// testScripts runs the scripts in testdata. Besides testscript's own commands
 // they have:
 //
 //	exits CODE COMMAND...   runs a command that must end with this exit code
@@ -79,13 +85,13 @@ func leftovers() []string {
 //	json FILTER...          all jq filters give only true on each JSON value of stdout
 //	envsubst FILE...        fills $NAME in files in
 //	private                 no database.url: a private Postgres in a folder of its own
-func TestScripts(t *testing.T) {
+func (p *place) testScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               setupScript,
+		Setup:               p.setUpScript,
 		Condition: func(name string) (bool, error) {
 			if name == "debian" {
 				return system() == "debian", nil
@@ -100,7 +106,7 @@ func TestScripts(t *testing.T) {
 			"requests": cmdRequests,
 			"json":     cmdJSON,
 			"envsubst": cmdEnvsubst,
-			"private":  cmdPrivate,
+			"private":  p.cmdPrivate,
 		},
 	})
 }
@@ -115,8 +121,8 @@ type stateKey struct{}
 
 func stateOf(ts *testscript.TestScript) *state { return ts.Value(stateKey{}).(*state) }
 
-// setupScript gives a script an empty home and none of the caller's settings.
-func setupScript(env *testscript.Env) error {
+// setUpScript gives a script an empty home and none of the caller's settings.
+func (p *place) setUpScript(env *testscript.Env) error {
 	t, ok := env.T().(testing.TB)
 	if !ok {
 		return fmt.Errorf("testscript's T is a %T and no testing.TB", env.T())
@@ -127,12 +133,9 @@ func setupScript(env *testscript.Env) error {
 		env.Setenv(name, "")
 	}
 	env.Setenv("HOME", home)
-	env.Setenv("TMPDIR", scratch)
-	program, err := exec.LookPath("tabfarm")
-	if err != nil {
-		return fmt.Errorf("find the program under test: %w", err)
-	}
-	env.Setenv("TABFARM", program) // for scripts that change PATH
+	env.Setenv("TMPDIR", p.dir)
+	env.Setenv("PATH", filepath.Dir(p.program)+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	env.Setenv("TABFARM", p.program) // for scripts that change PATH
 	return os.MkdirAll(home, 0o755)
 }
 
@@ -157,7 +160,7 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdDatabase(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Setenv("TABFARM_DATABASE_URL", pgtest.URL(stateOf(ts).t))
+	ts.Setenv("TABFARM_DATABASE_URL", pgtest.Empty(stateOf(ts).t))
 }
 
 // watchedSite is a demo site whose requests are counted.
@@ -295,8 +298,8 @@ func cmdEnvsubst(ts *testscript.TestScript, _ bool, files []string) {
 
 // cmdPrivate makes a data folder that other users can pass through, and stops
 // the Postgres in it when the script ends.
-func cmdPrivate(ts *testscript.TestScript, _ bool, _ []string) {
-	dir, err := os.MkdirTemp(scratch, "data-")
+func (p *place) cmdPrivate(ts *testscript.TestScript, _ bool, _ []string) {
+	dir, err := os.MkdirTemp(p.dir, "data-")
 	ts.Check(err)
 	ts.Check(os.Chmod(dir, 0o755))
 	ts.Setenv("XDG_DATA_HOME", dir)

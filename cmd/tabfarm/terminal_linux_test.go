@@ -40,9 +40,9 @@ func openTerminal(t *testing.T) (master, terminal *os.File) {
 }
 
 // On a terminal there is a bar, which is gone when the summary is printed.
-func TestBarOnATerminal(t *testing.T) {
+func (at *place) testTerminal(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t)
+	p := at.newProgram(t)
 	master, terminal := openTerminal(t)
 	cmd, stdout, _ := p.command("run", "days.yaml", "--tabs", "4", "--limit", "12")
 	cmd.Env = append(cmd.Env, "TERM=xterm")

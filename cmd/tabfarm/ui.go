@@ -96,6 +96,7 @@ func explain(err error) *failure {
 		version   *store.ErrVersion
 		open      *store.RunOpenError
 		programs  *localpg.ErrNoPrograms
+		release   *localpg.ErrVersion
 	)
 	switch {
 	case err == nil:
@@ -109,6 +110,11 @@ func explain(err error) *failure {
 	case errors.Is(err, browserpool.ErrNoBrowser):
 		return noBrowser(err, "")
 	case errors.As(err, &programs):
+		return &failure{
+			code: exitMissing, err: errors.New("the PostgreSQL server programs are not installed"),
+			hint: installHint("postgresql", "postgresql@17") + "    (or use a database of yours: --database URL)",
+		}
+	case errors.As(err, &release):
 		return &failure{code: exitMissing, err: err}
 	case errors.As(err, &open):
 		return &failure{code: exitUsage, err: err, hint: "it was begun a moment ago, elsewhere; the same command goes on with it"}
