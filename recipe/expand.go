@@ -112,12 +112,17 @@ func (e *expansion) page(raw string, inURL []string, vars map[string]string, whe
 		return fmt.Errorf("%s: %w", where, err)
 	}
 	var beside []string
+	own := maps.Clone(vars)
 	for name := range vars {
-		if e.used[name] && !slices.Contains(inURL, name) {
+		switch {
+		case slices.Contains(inURL, name):
+		case e.used[name]:
 			beside = append(beside, name)
+		default: // it stands in another URL of the recipe only
+			delete(own, name)
 		}
 	}
-	a := Address{Kind: e.kind.Name, URL: pageURL, Vars: maps.Clone(vars), Page: pageAddress(pageURL, vars, beside)}
+	a := Address{Kind: e.kind.Name, URL: pageURL, Vars: own, Page: pageAddress(pageURL, vars, beside)}
 	sum := sha256.Sum256([]byte(a.Page))
 	hash := [16]byte(sum[:16])
 	if _, twice := e.seen[hash]; twice {

@@ -332,8 +332,8 @@ func templateNames(template string) []string {
 	return names
 }
 
-// usedVariables are the variables on which a kind's pages or rows depend: those in
-// urls, values of steps, js, json, from, each, jq, keys and columns.
+// usedVariables are the variables on which every page of a kind depends, whatever
+// its URL: those in values of steps, js, json, from, each, jq, keys and columns.
 func usedVariables(k *Kind) map[string]bool {
 	used := map[string]bool{}
 	note := func(templates ...string) {
@@ -341,11 +341,6 @@ func usedVariables(k *Kind) map[string]bool {
 			for _, name := range templateNames(t) {
 				used[name] = true
 			}
-		}
-	}
-	for _, s := range k.Sources {
-		if s.Kind == SourceURL {
-			note(s.Value)
 		}
 	}
 	for _, step := range k.Page.Steps {
