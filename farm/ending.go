@@ -197,12 +197,12 @@ func explain(p *extract.Problem, r *extract.Reading, a browserpool.Answer, kind 
 		if e.again {
 			e.message += " tabfarm retry tries again."
 		}
+	case bare && a.Exceptions > 0:
+		e.outcome, e.again = ScriptError, !r.Settled
+		e.message = fmt.Sprintf("%s The page's own script failed: %s", p.Message, firstLine(a.Exception))
 	case !r.Settled && bare:
 		e.outcome, e.again = Timeout, true
 		e.message = fmt.Sprintf("the page had not come to rest after %s, and: %s", kind.Page.Timeout, p.Message)
-	case bare && a.Exceptions > 0:
-		e.outcome = ScriptError
-		e.message = fmt.Sprintf("%s The page's own script failed: %s", p.Message, firstLine(a.Exception))
 	case e.outcome == SelectorMissing && r.Title != "":
 		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
 	}

@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tabfarm/tabfarm/browserpool"
@@ -63,9 +64,21 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
 	}
 	out.Outcome, out.Message = end.outcome, end.message
 	for i := range tables {
-		out.Tables = append(out.Tables, typeTable(&tables[i], reading.Lang))
+		typed, problem := typeTable(&tables[i], reading.Lang, keyOf(kind, tables[i].Name))
+		out.Tables = append(out.Tables, typed)
+		if problem != nil && out.Outcome == OK {
+			out.Outcome, out.Message = Outcome(problem.Outcome), problem.Message
+		}
 	}
 	return out, nil
+}
+
+func keyOf(kind *recipe.Kind, table string) []string {
+	i := slices.IndexFunc(kind.Tables, func(t recipe.Table) bool { return t.Name == table })
+	if i < 0 {
+		return nil
+	}
+	return kind.Tables[i].Key
 }
 
 // tried finds the page that is meant.
@@ -130,7 +143,8 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 		return out, fmt.Errorf("name the columns of %q: %w", out.URL, err)
 	}
 	for i := range tables {
-		out.Tables = append(out.Tables, typeTable(&tables[i], reading.Lang))
+		typed, _ := typeTable(&tables[i], reading.Lang, nil)
+		out.Tables = append(out.Tables, typed)
 	}
 	end := judgeAll(reading, a, kind, limit)
 	out.Outcome, out.Message = end.outcome, end.message
@@ -157,8 +171,9 @@ func judgeAll(r *extract.Reading, a browserpool.Answer, kind *recipe.Kind, limit
 	return &ending{outcome: OK}
 }
 
-// typeTable gives a table the types that its own cells take.
-func typeTable(t *extract.Table, lang string) TypedTable {
+// typeTable gives a table the types that its own cells take. The problem is a row
+// without a value in a key column.
+func typeTable(t *extract.Table, lang string, key []string) (_ TypedTable, problem *extract.Problem) {
 	out := TypedTable{Name: t.Name, Complete: t.Complete, Proof: t.Proof, Total: t.Total, Rows: make([][]*string, len(t.Rows))}
 	for i, col := range t.Columns {
 		cells := columnCells(t, i)
@@ -172,11 +187,14 @@ func typeTable(t *extract.Table, lang string) TypedTable {
 		out.Columns = append(out.Columns, TypedColumn{Name: col.Name, Header: col.Header, Rule: rule})
 		for r, cell := range cells {
 			value, ok := rule.Value(cell)
+			if value == nil && problem == nil && slices.Contains(key, col.Name) {
+				problem = badKey(t, r, col.Name, rule, ok)
+			}
 			if !ok {
 				out.Rejected = append(out.Rejected, fmt.Sprintf("%s: row %d has %q, which is no %s", col.Name, r+1, *cell.Text, rule.Type))
 			}
 			out.Rows[r] = append(out.Rows[r], value)
 		}
 	}
-	return out
+	return out, problem
 }

@@ -292,15 +292,28 @@ func (c *contract) write(lang string, t *extract.Table) (store.TableWrite, error
 		})
 		for r, cell := range cells {
 			value, ok := rule.Value(cell)
+			if value == nil && slices.Contains(c.spec.Key, col.Name) {
+				return store.TableWrite{}, badKey(t, r, col.Name, rule, ok)
+			}
 			if !ok {
-				if slices.Contains(c.spec.Key, col.Name) {
-					return store.TableWrite{}, &extract.Problem{Outcome: string(BadValue), Table: t.Name, Message: fmt.Sprintf(
-						"%s: the key column %s is %s, and row %d has %q. Declare type: text for it and run --new.", t.Name, col.Name, rule.Type, r+1, *cell.Text)}
-				}
 				w.Rejected = append(w.Rejected, store.Rejection{Row: r, Column: col.Name, Text: *cell.Text, Reason: "no " + string(rule.Type)})
 			}
 			w.Rows[r] = append(w.Rows[r], value)
 		}
 	}
 	return w, nil
+}
+
+// badKey words that a key column has no value in a row: fits says that the cell
+// means "missing" in a column of this type, otherwise it does not take the type.
+func badKey(t *extract.Table, row int, column string, rule extract.Rule, fits bool) *extract.Problem {
+	text := ""
+	if p := t.Rows[row][slices.IndexFunc(t.Columns, func(c extract.Column) bool { return c.Name == column })].Text; p != nil {
+		text = *p
+	}
+	message := fmt.Sprintf("%s: the key column %s is %s, and row %d has %q there. Declare type: text for it and run --new.", t.Name, column, rule.Type, row+1, text)
+	if fits {
+		message = fmt.Sprintf("%s: row %d has no %s (it shows %q). Leave such rows out with skip, or take another key.", t.Name, row+1, column, text)
+	}
+	return &extract.Problem{Outcome: string(BadValue), Table: t.Name, Message: message}
 }
