@@ -124,8 +124,7 @@ var (
 	// ErrTimeout: the script had not answered by the deadline.
 	ErrTimeout = errors.New("page not read by its deadline")
 	// ErrUnreachable: no HTTP response came: name not found, refused, reset, TLS; or
-	// the document broke off in the middle, then with a payload beside.
-	// Answer.Err has Chrome's word.
+	// the document broke off in the middle. Answer.Err has Chrome's word.
 	ErrUnreachable = errors.New("page unreachable")
 	// ErrCrashed: the tab's renderer crashed, the page closed itself, or the browser went away.
 	ErrCrashed = errors.New("tab crashed")

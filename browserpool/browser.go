@@ -19,7 +19,7 @@ const (
 	// closeLimit is how long a target may take to go away before it is asked
 	// again, and closeTries how often that is done before its browser is given up.
 	closeLimit = time.Second
-	closeTries = 5
+	closeTries = 15
 	// idleGroups is the number of browser contexts without a tab that are kept for
 	// their cookies and cache.
 	idleGroups = 16

@@ -134,8 +134,8 @@ func sweep(dir string, log *slog.Logger) {
 }
 
 // endLeftovers kills the process groups that are recorded in a pool's folder.
-// A process is only killed when it is in a recorded group and its command line
-// names that browser's profile: the number alone may be another's by now.
+// The number alone may be another's by now, so a group is only killed when it is
+// known to be of that browser; processesOf decides.
 func endLeftovers(path string, log *slog.Logger) {
 	notes, err := filepath.Glob(filepath.Join(path, "*"+pgidSuffix))
 	if err != nil {
@@ -151,15 +151,14 @@ func endLeftovers(path string, log *slog.Logger) {
 			continue
 		}
 		home := strings.TrimSuffix(note, pgidSuffix)
-		for _, pid := range processesOf(pgid, profileFlag(home)) {
+		for _, pid := range processesOf(pgid, home) {
 			log.Info("left-over browser process killed", "pid", pid, "profile", home)
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }
 
-// profileFlag is the flag by which the processes of a browser are known: Chrome
-// hands it to each of its children.
+// profileFlag is the flag by which the processes of a browser are known.
 func profileFlag(home string) string { return "--user-data-dir=" + profileDir(home) }
 
 func profileDir(home string) string { return filepath.Join(home, "profile") }

@@ -1,6 +1,7 @@
 package browserpool
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -292,8 +293,13 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 		return
 	}
 	if doc := v.docs[ev.ID]; doc != nil { // the request of a document has its loader's id
-		if !ev.Canceled {
-			doc.failed = ev.Error
+		if ev.Canceled {
+			return
+		}
+		doc.failed = ev.Error
+		if doc == v.doc {
+			// What came of it stays on the screen and may look whole.
+			v.failLocked(fmt.Errorf("%w: the document broke off: %s", ErrUnreachable, ev.Error))
 		}
 		return
 	}

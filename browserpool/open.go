@@ -91,9 +91,6 @@ func (t *Tab) open(ctx context.Context, r Request) (Answer, error) {
 func (t *Tab) conclude(ctx context.Context, v *visit) error {
 	v.mu.Lock()
 	err := v.err
-	if err == nil && v.doc != nil && v.doc.failed != "" {
-		err = fmt.Errorf("%w: the document broke off: %s", ErrUnreachable, v.doc.failed)
-	}
 	broken := v.broken
 	v.mu.Unlock()
 	switch {

@@ -29,6 +29,8 @@ type Pool struct {
 	free  chan *Tab // tabs that nobody has borrowed
 	tabs  int
 
+	maxPayload int // MaxPayload, but for tests
+
 	mu     sync.Mutex // guards closed against lent
 	closed bool
 	lent   sync.WaitGroup // borrowed tabs
@@ -51,7 +53,7 @@ func New(ctx context.Context, c Config) (*Pool, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("read browser settings: %w", err)
 	}
-	p := &Pool{config: c, log: c.Log}
+	p := &Pool{config: c, log: c.Log, maxPayload: MaxPayload}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

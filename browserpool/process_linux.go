@@ -31,14 +31,18 @@ func (p *process) reap() error {
 	return p.cmd.Wait()
 }
 
-// processesOf lists the processes of a group that have flag as one of their
-// arguments. A wrapper script that started Chrome has it as well.
-func processesOf(pgid int, flag string) []int {
+// processesOf lists the processes of a group when one of them is known to be of
+// the browser in home: by the profile in its command line or, because Chrome's
+// children have none there, by the home in the environment they were started
+// with. The number of a group is not given anew while a process is in it, so one
+// that is known vouches for all.
+func processesOf(pgid int, home string) []int {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return nil
 	}
 	var pids []int
+	known := false
 	for _, dir := range dirs {
 		pid, err := strconv.Atoi(filepath.Base(dir))
 		if err != nil {
@@ -47,10 +51,25 @@ func processesOf(pgid int, flag string) []int {
 		if group, err := syscall.Getpgid(pid); err != nil || group != pgid {
 			continue
 		}
-		line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-		if err == nil && bytes.Contains(append(line, 0), append([]byte(flag), 0)) {
-			pids = append(pids, pid)
-		}
+		pids = append(pids, pid)
+		known = known || holds(filepath.Join(dir, "cmdline"), profileFlag(home)) || holds(filepath.Join(dir, "environ"), "HOME="+home)
+	}
+	if !known {
+		return nil
 	}
 	return pids
+}
+
+// holds says that one of the zero-ended words of a file is word.
+func holds(name, word string) bool {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return false
+	}
+	for part := range bytes.SplitSeq(b, []byte{0}) {
+		if string(part) == word {
+			return true
+		}
+	}
+	return false
 }

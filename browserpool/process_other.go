@@ -23,8 +23,10 @@ func (p *process) reap() error {
 	return err
 }
 
-// processesOf lists the processes of a group that have flag in their command line.
-func processesOf(pgid int, flag string) []int {
+// processesOf lists the processes of a group that name the browser's profile in
+// their command line.
+func processesOf(pgid int, home string) []int {
+	flag := profileFlag(home)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "ps", "-axww", "-o", "pid=,pgid=,command=").Output()

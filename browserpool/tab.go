@@ -26,6 +26,8 @@ const (
 	blankLimit = 2 * time.Second
 
 	defaultWidth, defaultHeight = 1280, 800
+
+	blankURL = "about:blank"
 )
 
 // Tab is a borrowed tab. It belongs to the function that Pool.Do lent it to.
@@ -55,9 +57,9 @@ type tabTarget struct {
 
 	leaving *call // of the navigation to about:blank that ended the last page
 
-	mu          sync.Mutex
-	visit       *visit       // that gets the events, nil between pages
-	blankLoader cdp.LoaderID // of that about:blank
+	mu    sync.Mutex
+	visit *visit        // that gets the events, nil between pages
+	empty chan struct{} // closed when that about:blank has committed
 }
 
 // ready makes sure that the tab has a whole target in the group.
@@ -120,7 +122,7 @@ func (c *chrome) open(ctx context.Context, name string) (*tabTarget, error) {
 		return nil, errLost
 	}
 	made, err := run(ctx, root, target.CreateTarget, target.CreateTargetParams{
-		URL: "about:blank", BrowserContextID: g.id, Width: defaultWidth, Height: defaultHeight,
+		URL: blankURL, BrowserContextID: g.id, Width: defaultWidth, Height: defaultHeight,
 	})
 	if err != nil {
 		c.leave(g)
@@ -191,10 +193,13 @@ func (t *tabTarget) event(method string, params jsonv2.Value) {
 	case "Inspector.targetCrashed":
 		t.chrome.mux.fail(t.session.id, errCrashed)
 	}
-	if v != nil {
+	switch {
+	case v != nil:
 		v.event(method, params)
-	} else if method == "Fetch.requestPaused" {
+	case method == "Fetch.requestPaused":
 		t.abort(params)
+	case method == "Page.frameNavigated":
+		t.emptied(params)
 	}
 }
 
@@ -226,10 +231,26 @@ func (t *tabTarget) dismiss(params jsonv2.Value) {
 // leave ends a page that was read well: its timers and requests stop now and not
 // when the next page opens. left waits for it.
 func (t *tabTarget) leave() {
-	t.leaving = send(t.session, page.Navigate, page.NavigateParams{URL: "about:blank"})
+	t.mu.Lock()
+	t.empty = make(chan struct{})
+	t.mu.Unlock()
+	t.leaving = send(t.session, page.Navigate, page.NavigateParams{URL: blankURL})
 }
 
-// left says that the target is whole and empty.
+// emptied takes the news of a document while no page is open.
+func (t *tabTarget) emptied(params jsonv2.Value) {
+	var ev frameNavigated
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if decode(params, &ev) == nil && ev.Frame.ParentID == "" && ev.Frame.URL == blankURL && t.empty != nil {
+		close(t.empty)
+		t.empty = nil
+	}
+}
+
+// left says that the target is whole and empty. The answer to the navigation is
+// not enough: where a page has a beforeunload handler it comes before the
+// document does, and a navigation begun in between is lost without a word.
 func (t *tabTarget) left(ctx context.Context) bool {
 	select {
 	case <-t.session.gone:
@@ -239,6 +260,9 @@ func (t *tabTarget) left(ctx context.Context) bool {
 	if t.leaving == nil {
 		return true
 	}
+	t.mu.Lock()
+	empty := t.empty
+	t.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, blankLimit)
 	defer cancel()
 	var result page.NavigateResult
@@ -247,10 +271,15 @@ func (t *tabTarget) left(ctx context.Context) bool {
 	if err != nil || result.ErrorText != "" {
 		return false
 	}
-	t.mu.Lock()
-	t.blankLoader = result.LoaderID
-	t.mu.Unlock()
-	return true
+	if empty == nil {
+		return true
+	}
+	select {
+	case <-empty:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // stop makes a page that did not end well let go of its renderer: pending loads

@@ -190,18 +190,20 @@ func (v *visit) thrown(params jsonv2.Value) {
 	}
 }
 
+// frameNavigated is the part of Page.frameNavigated that matters.
+type frameNavigated struct {
+	Frame struct {
+		ParentID    string `json:"parentId"`
+		LoaderID    string `json:"loaderId"`
+		URL         string `json:"url"`
+		Unreachable string `json:"unreachableUrl"`
+	} `json:"frame"`
+}
+
 // navigated: the top frame has a new document.
 func (v *visit) navigated(params jsonv2.Value) {
-	var ev struct {
-		Frame struct {
-			ID          string `json:"id"`
-			ParentID    string `json:"parentId"`
-			LoaderID    string `json:"loaderId"`
-			URL         string `json:"url"`
-			Unreachable string `json:"unreachableUrl"`
-		} `json:"frame"`
-	}
-	if decode(params, &ev) != nil || ev.Frame.ParentID != "" || ev.Frame.LoaderID == v.target.blank() {
+	var ev frameNavigated
+	if decode(params, &ev) != nil || ev.Frame.ParentID != "" {
 		return
 	}
 	doc := v.docs[ev.Frame.LoaderID]
@@ -296,8 +298,8 @@ func (v *visit) data(rest string) {
 	}
 	r.parts[i], r.next = text, i+1
 	r.bytes += len(text)
-	if r.bytes > MaxPayload {
-		v.failLocked(fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxPayload))
+	if limit := v.tab.pool.maxPayload; r.bytes > limit {
+		v.failLocked(fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit))
 	}
 }
 
@@ -385,13 +387,6 @@ func (v *visit) ask(url string, connected netip.Addr, then func(err error)) {
 		then(err)
 		v.endLocked()
 	})
-}
-
-// blank is the loader of the about:blank that the last page ended with.
-func (t *tabTarget) blank() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.blankLoader)
 }
 
 func isWeb(url string) bool {

@@ -51,7 +51,7 @@ func Pool(t testing.TB) *browserpool.Pool {
 
 // Main runs the tests, closes the shared pool, and exits. goleak's options are
 // for goroutines of libraries that are known not to end.
-func Main(m *testing.M, options ...goleak.Option) {
+func Main(m interface{ Run() int }, options ...goleak.Option) {
 	code := m.Run()
 	if err := cleanUp(); err != nil {
 		fmt.Fprintf(os.Stderr, "clean up after the browser: %v\n", err)
@@ -85,4 +85,23 @@ func cleanUp() error {
 		}
 	}
 	return os.RemoveAll(shared.dir)
+}
+
+// Dir is a folder for the profiles of a test's own pool. t.TempDir will not do
+// as root: the user that Chrome runs as cannot pass through it.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tabfarm-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("remove profile folder: %v", err)
+		}
+	})
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // to be passed through
+		t.Fatal(err)
+	}
+	return dir
 }
