@@ -62,12 +62,13 @@ function formGrid(root) {
     const key = rowKey(el);
     const place = isHead ? 'head:' + key : key;
     const lane = key === null ? undefined : lanes.get(place);
-    if (lane) {
+    if (lane && !cells.some((slot, i) => slot && lane.cells[i])) {
       cells.forEach((slot, i) => (lane.cells[i] ??= slot));
       continue;
     }
-    const row = { el, cells, key, number: rowNumber(el) };
-    if (key !== null) lanes.set(place, row);
+    // A second row with the same columns shows that the key names no row.
+    const row = { el, cells, key: lane ? null : key, number: rowNumber(el) };
+    if (key !== null && !lane) lanes.set(place, row);
     if (isHead) head.push(row);
     else if (/^[tb]-/.test(attribute(el, 'row-id') ?? attribute(el, 'row-index') ?? '')) foot.push(row);
     else rows.push(row);

@@ -80,10 +80,17 @@ async function collect(harvest, others) {
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
   const pager = pagerOf(el, others);
-  if (pager !== null && pager.usable) await turnPages(harvest, pager, others);
-  else if (!harvest.met()) await scrollAll(harvest, others);
-  const more = pager !== null && !pager.usable && !harvest.met();
-  finish(harvest, more ? 'none' : harvest.proof || 'end');
+  if (pager !== null) {
+    await turnPages(harvest, pager, others);
+  } else if (!harvest.met()) {
+    await scrollAll(harvest);
+    const more = leadsOn(el, others);
+    if (more !== '') {
+      harvest.proof = 'none';
+      harvest.note = more;
+    }
+  }
+  finish(harvest, harvest.proof || 'end');
 }
 
 /** Decides the proof. A stated number that was not met is none, whatever else was seen. */
@@ -115,8 +122,8 @@ const disabled = (el) =>
 
 /**
  * The control that shows a table's next page: of its library, or one beside the
- * table that says so. usable is false for one that cannot be clicked to the end.
- * @returns {{next: () => Element|null, previous: () => Element|null, usable: boolean}|null}
+ * table that says so and stays on this page.
+ * @returns {{next: () => Element|null, previous: () => Element|null}|null}
  */
 function pagerOf(el, others) {
   const wrapper = closest(el, PAGED);
@@ -124,7 +131,6 @@ function pagerOf(el, others) {
     return {
       next: () => findOne(wrapper, NEXT),
       previous: () => findOne(wrapper, NEXT.replaceAll('.next', '.previous')),
-      usable: true,
     };
   }
   let around = parentElement(el);
@@ -133,10 +139,32 @@ function pagerOf(el, others) {
     const place = around;
     const control = (words) => () => find(place, 'button,a,[role="button"],li[title]').find(
       (c) => !contains(el, c) && staysHere(c) && wordsOn(c).some((w) => words.test(w))) ?? null;
-    if (control(NEXT_WORDS)() !== null) return { next: control(NEXT_WORDS), previous: control(PREVIOUS_WORDS), usable: true };
+    if (control(NEXT_WORDS)() !== null) return { next: control(NEXT_WORDS), previous: control(PREVIOUS_WORDS) };
     around = parentElement(around);
   }
   return null;
+}
+
+const MORE_WORDS = /^((load|show|view|see) (more|all)\b.{0,30}|more( results| rows)?|mehr (laden|anzeigen)|weitere.{0,30}|afficher plus|voir plus|ver m\u00e1s|mostra altri|meer (laden|tonen))$/i;
+
+/**
+ * Words on what beside a table leads to more of its rows, as far as only the
+ * recipe can follow it: a link to a next page, numbered pages, a button for more.
+ */
+function leadsOn(el, others) {
+  let around = parentElement(el);
+  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
+    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return '';
+    const beside = (css) => find(around, css).filter((c) => !contains(el, c) && displayed(c));
+    const more = beside('button,a,[role="button"]').find((c) => !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w)));
+    if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"';
+    if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page';
+    for (const list of beside('[class*="pagination" i],[class*="pager" i],[aria-label*="pagination" i]')) {
+      if (find(list, 'a,button,[role="button"]').filter((c) => /^\d+$/.test(fold(c.textContent))).length > 1) return 'it has numbered pages';
+    }
+    around = parentElement(around);
+  }
+  return '';
 }
 
 /** What tells one page of a table from another. */

@@ -226,15 +226,48 @@ func TestVisibleRows(t *testing.T) {
 	}
 }
 
-// TestDeadPager: a control that leads nowhere leaves the table incomplete.
-func TestDeadPager(t *testing.T) {
+// TestMoreElsewhere: a table beside which something leads to more rows that
+// cannot be had is not complete.
+func TestMoreElsewhere(t *testing.T) {
 	t.Parallel()
-	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(`<div><table id="t"><tr><td>row 0<td>0</table><button>Next</button></div>`)})
-	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
-	v := open(t, url+"/", k, nil)
-	_, err := extract.Tables(v.reading, nil, k, nil)
-	var p *extract.Problem
-	if !errors.As(err, &p) || p.Outcome != "incomplete" {
-		t.Errorf("problem is %v", err)
+	for _, test := range []struct{ name, beside, note string }{
+		{"a control that does nothing", `<button>Next</button>`, "the control for the next page changed nothing"},
+		{"a button for more", `<button onclick="x">Show more</button>`, `beside it stands "Show more"`},
+		{"a link to the next page", `<a rel="next" href="/2">2</a>`, "a link leads to its next page"},
+		{"numbered pages", `<ul class="pagination"><li><a href="?p=1">1</a><li><a href="?p=2">2</a></ul>`, "it has numbered pages"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(`<div><table id="t"><tr><td>row 0<td>0</table>` + test.beside + `</div>`)})
+			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+			v := open(t, url+"/", k, nil)
+			_, err := extract.Tables(v.reading, nil, k, nil)
+			want := "t: 1 row was read and nothing proves that they are all (" + test.note + "). Name the number that the page states with total, or set rows: visible."
+			if err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		})
+	}
+}
+
+// TestEqualIDs: rows that share what looks like an id are rows of their own.
+func TestEqualIDs(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, page string }{
+		{"table", `<div style="height:60px;overflow:auto"><table id="t"><tr data-id="a"><td>row 0<td>0<tr data-id="a"><td>row 1<td>7<tr data-id="a"><td>row 2<td>14</table></div>`},
+		{"grid", `<div id="t" role="grid" style="height:30px;overflow:auto"><div role="row" data-id="a"><i role="gridcell">row 0</i> <i role="gridcell">0</i></div>
+			<div role="row" data-id="a"><i role="gridcell">row 1</i> <i role="gridcell">7</i></div><div role="row" data-id="b"><i role="gridcell">row 2</i> <i role="gridcell">14</i></div></div>`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(test.page)})
+			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+			v := open(t, url+"/", k, nil)
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			if err != nil || v.err != nil {
+				t.Fatal(err, v.err)
+			}
+			wantRows(t, tables[0], 3)
+		})
 	}
 }

@@ -30,16 +30,21 @@ func Infer(name, header, lang string, cells []Cell) (rule Rule, ok bool) {
 		return Rule{Type: recipe.Text}, false
 	}
 	for _, r := range candidates(name, header, lang, values) {
-		if r.takesAll(values, false) {
+		if r.takesAll(values) {
 			return r, true
 		}
 	}
-	bare := make([]string, len(values))
-	for i, v := range values {
-		bare[i] = cutNotes(v)
+	bare := values[:0:0] // footnote marks are split off only if all become a type by it
+	for _, v := range values {
+		if v = cutNotes(v); !missing[v] {
+			bare = append(bare, v)
+		}
+	}
+	if len(bare) == 0 {
+		return Rule{Type: recipe.Text}, true
 	}
 	for _, r := range candidates(name, header, lang, bare) {
-		if r.takesAll(bare, true) {
+		if r.takesAll(bare) {
 			return r, true
 		}
 	}
@@ -64,13 +69,9 @@ func split(cells []Cell) (texts, documents []string) {
 	return texts, documents
 }
 
-// takesAll says that every text is a value of the rule. bare texts have had
-// their notes cut; others must fit without.
-func (r Rule) takesAll(texts []string, bare bool) bool {
+// takesAll says that every text is a value of the rule as it stands, without its notes cut.
+func (r Rule) takesAll(texts []string) bool {
 	for _, t := range texts {
-		if bare && missing[t] {
-			continue
-		}
 		if _, ok := r.read(t); !ok {
 			return false
 		}

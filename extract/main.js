@@ -85,11 +85,21 @@ function deliver(settled, error = '') {
   };
   let text = JSON.stringify(answer);
   if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], error: 'too large' });
-  const chunks = Math.ceil(text.length / CHUNK);
-  for (let i = 0; i < chunks; i++) {
-    send('data ' + i + ' ' + chunks + ' ' + text.slice(i * CHUNK, (i + 1) * CHUNK));
-  }
+  const chunks = cut(text);
+  chunks.forEach((chunk, i) => send('data ' + i + ' ' + chunks.length + ' ' + chunk));
   send('done');
+}
+
+/** Cuts a text into chunks, never between the two halves of a character. */
+function cut(text) {
+  const chunks = [];
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(at + CHUNK, text.length);
+    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1])) end--;
+    chunks.push(text.slice(at, end));
+    at = end;
+  }
+  return chunks;
 }
 
 /** Reads all that the job wants as it stands. */

@@ -137,6 +137,9 @@ func (r Rule) parse(text string) (*string, bool) {
 		return &v, true
 	}
 	if bare := cutNotes(text); bare != text {
+		if missing[bare] {
+			return nil, true
+		}
 		if v, ok := r.read(bare); ok {
 			return &v, true
 		}

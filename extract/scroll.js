@@ -42,28 +42,30 @@ function scrollerFor(harvest, down = true) {
 const frame = () => Promise.race([new Promise((resolve) => requestAnimationFrame(resolve)), pause(40)]);
 
 /** Scrolls for more rows, in the way that the table needs. */
-async function scrollAll(harvest, others) {
+async function scrollAll(harvest) {
   const scroller = scrollerFor(harvest);
   const wide = missingColumns(harvest);
   if (scroller === null && !wide) {
     if (harvest.total === null) harvest.proof = 'end';
     return;
   }
-  const page = scrollingElement(document);
-  const own = scroller !== null && scroller !== page;
-  const keyed = harvest.formed.rows.length > 0 && harvest.formed.rows.every((row) => rowKey(row.el) !== null);
-  const virtual = harvest.first.kind === 'aria' || (own && (keyed || spacers(harvest, scroller)));
-  if (virtual) await scrollWindows(harvest, scroller);
-  else if (own || watch.scrolls || harvest.total !== null) await scrollGrowing(harvest, scroller);
-  else harvest.proof = 'end';
+  pageTimers();
+  const own = scroller !== null && scroller !== scrollingElement(document);
+  if (!own && !wide && !watch.scrolls && harvest.total === null) {
+    harvest.proof = 'end'; // the page listens to no scrolling
+    return;
+  }
+  if (wide || (own && harvest.first.kind === 'aria') || spacers(harvest, scroller)) await scrollWindows(harvest, scroller);
+  else await scrollGrowing(harvest, scroller);
 }
 
 /** True when the rows there are do not fill what is scrolled: the rest is made as it comes into view. */
 function spacers(harvest, scroller) {
   const shown = harvest.formed.rows.filter((row) => isConnected(row.el));
   if (shown.length === 0) return false;
-  const top = Math.min(...shown.map((row) => rectOf(row.el).top));
-  const bottom = Math.max(...shown.map((row) => rectOf(row.el).bottom));
+  if (scroller === scrollingElement(document)) return false; // other things fill the page
+  const top = shown.reduce((least, row) => Math.min(least, rectOf(row.el).top), Infinity);
+  const bottom = shown.reduce((most, row) => Math.max(most, rectOf(row.el).bottom), -Infinity);
   return scrollHeight(scroller) - (bottom - top) > Math.max(2 * clientHeight(scroller), 200);
 }
 
@@ -126,6 +128,10 @@ async function scrollDown(harvest, scroller) {
     }
     const keyOf = keyIn(scroller);
     const keys = formed.rows.map(keyOf);
+    if (new Set(keys).size < keys.length) {
+      harvest.shaky = true;
+      harvest.note = 'two rows of one window have the same ' + (formed.rows[0].key ?? 'place').split('=')[0];
+    }
     const overlaps = last === null || keys.includes(last);
     const added = harvest.merge(formed, keyOf);
     last = keys.at(-1) ?? last;
@@ -192,7 +198,7 @@ function covers(formed, scroller) {
   if (formed.rows.length === 0) return false;
   const page = scrollingElement(document);
   const edge = scroller === page ? innerHeight : rectOf(scroller).top + clientHeight(scroller);
-  const bottom = Math.max(...formed.rows.map((row) => rectOf(row.el).bottom));
+  const bottom = formed.rows.reduce((most, row) => Math.max(most, rectOf(row.el).bottom), -Infinity);
   const left = scrollHeight(scroller) - clientHeight(scroller) - scroller.scrollTop;
   return bottom >= edge - 1 || left <= 1;
 }
@@ -211,6 +217,7 @@ function orderRows(harvest) {
 /** Scrolls to the end again and again until no more rows come. */
 async function scrollGrowing(harvest, scroller) {
   const firstRow = harvest.formed.rows[0]?.el;
+  const print = fingerprint(harvest.formed);
   let still = 0;
   for (let i = 0; i < MAX_STEPS && !harvest.met(); i++) {
     const before = harvest.rows.length;
@@ -225,9 +232,9 @@ async function scrollGrowing(harvest, scroller) {
     await settle(() => Math.min(quietNeeded(), i === 0 && still === 0 ? QUIET_PROVED : QUIET));
     const formed = readAgain(harvest);
     if (formed === null) break;
-    if (firstRow && !isConnected(firstRow) && formed.rows.length <= before) {
-      harvest.shaky = true; // rows are taken away while others come: their number proves nothing
-      harvest.note = 'rows were taken away while scrolling';
+    if (firstRow && !isConnected(firstRow) && formed.rows.length <= before && fingerprint(formed) !== print) {
+      await scrollWindows(harvest, scroller); // rows are taken away while others come
+      return;
     }
     harvest.replace(formed);
     still = harvest.rows.length > before ? 0 : still + 1;

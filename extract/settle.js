@@ -238,6 +238,7 @@ globalThis.__tabfarm_go = (number, pending, waited = 0) => {
  */
 async function settle(need = quietNeeded) {
   for (let round = 0; ; ) {
+    if (state.delivered) await new Promise(() => {}); // the deadline came first
     const idle = now() - watch.last;
     if (idle < QUIET_PROVED) {
       await pause(QUIET_PROVED - idle + 1);

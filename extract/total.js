@@ -22,7 +22,7 @@ function rangeIn(text) {
   const shown = SHOWN.exec(text);
   if (!shown) return null;
   const last = numberOf(shown[1] ?? shown[3]);
-  return { first: 1, last, total: numberOf(shown[2] ?? shown[4]) };
+  return { first: 1, last, total: numberOf(shown[2] ?? shown[4]), exact: true };
 }
 
 /** What the recipe's `total` finds; undefined when the recipe names none. */
@@ -76,7 +76,10 @@ function rangeAmong(around, el, shown) {
     const text = node.textContent;
     if (text.length > 120 || !/\d/.test(text)) continue;
     const range = rangeIn(fold(text));
-    if (range && range.last - range.first + 1 === shown && range.total >= range.last && displayed(node)) return range;
+    if (range === null || range.total < range.last || !displayed(node)) continue;
+    // "1 to 25 of 57" may count a row of averages or two less; "25 of 57" alone must be exact.
+    const slack = range.exact ? 0 : Math.max(2, shown / 10);
+    if (Math.abs(range.last - range.first + 1 - shown) <= slack) return range;
   }
   return null;
 }
