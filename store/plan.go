@@ -127,11 +127,11 @@ func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun) (id int64, e
 		return 0, err
 	}
 	var recipeID int64
-	if err := tx.QueryRow(ctx, "SELECT id FROM tabfarm_internal.recipe WHERE name = $1 FOR UPDATE", name).Scan(&recipeID); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT id FROM tabfarm_internal.recipe WHERE name = $1 FOR NO KEY UPDATE", name).Scan(&recipeID); err != nil {
 		return 0, err
 	}
 	for {
-		open, err := findRun(ctx, tx, "WHERE r.recipe_id = $1 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1 FOR UPDATE OF r", recipeID)
+		open, err := findRun(ctx, tx, "WHERE r.recipe_id = $1 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1 FOR NO KEY UPDATE OF r", recipeID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			break
 		}
@@ -208,10 +208,11 @@ func hostsOf(ctx context.Context, tx pgx.Tx, run int64) ([]string, error) {
 
 // settlePace gives hosts the slowest pace of the unfinished runs, and the slots
 // for it. The hosts are locked first and the runs looked at in a later
-// statement, or two at once would each miss the other's. A delay that grows
+// statement, or two at once would each miss the other's. NO KEY UPDATE: two runs
+// that begin both hold the hosts by foreign keys already. A delay that grows
 // moves the next start too: it was reserved with the shorter one.
 func settlePace(ctx context.Context, tx pgx.Tx, hosts []string) error {
-	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.host WHERE host = ANY ($1) ORDER BY host FOR UPDATE", hosts); err != nil {
+	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.host WHERE host = ANY ($1) ORDER BY host FOR NO KEY UPDATE", hosts); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE tabfarm_internal.host h SET min_delay = p.delay, concurrency = p.concurrency,
@@ -233,7 +234,7 @@ WHERE h.host = ANY ($1) ORDER BY h.host, n ON CONFLICT (host, slot) DO NOTHING`,
 // whatever they look like: one that is just being emptied must either see the
 // pages or be queued again.
 func wake(ctx context.Context, tx pgx.Tx, hosts []string) error {
-	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = ANY ($1) ORDER BY host, slot FOR UPDATE", hosts); err != nil {
+	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = ANY ($1) ORDER BY host, slot FOR NO KEY UPDATE", hosts); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = true WHERE host = ANY ($1) AND NOT queued", hosts)

@@ -142,7 +142,7 @@ func (s *Store) RunByID(ctx context.Context, id int64) (Run, error) {
 
 // lockRun locks a run until the transaction ends.
 func lockRun(ctx context.Context, tx pgx.Tx, id int64) (Run, error) {
-	r, err := findRun(ctx, tx, "WHERE r.id = $1 FOR UPDATE OF r", id)
+	r, err := findRun(ctx, tx, "WHERE r.id = $1 FOR NO KEY UPDATE OF r", id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Run{}, fmt.Errorf("find run %d: %w", id, ErrNoRun)
 	}
@@ -263,7 +263,7 @@ func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string) (n int,
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.recipe WHERE name = $1 FOR UPDATE", r.Recipe); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.recipe WHERE name = $1 FOR NO KEY UPDATE", r.Recipe); err != nil {
 			return err
 		}
 		other, err := findRun(ctx, tx, "WHERE c.name = $1 AND r.id <> $2 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1", r.Recipe, id)

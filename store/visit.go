@@ -84,7 +84,7 @@ func (v *Visit) open(ctx context.Context, tx pgx.Tx) error {
                   WHERE rh.host = s.host AND $1::bigint IN (0, rh.run_id)
                     AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host
                                 AND p.state = 0 AND p.not_before <= clock_timestamp()))
-    ORDER BY s.taken_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED)
+    ORDER BY s.taken_at LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED)
 UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = $2, taken_at = clock_timestamp()
 FROM s WHERE slot.host = s.host AND slot.slot = s.slot RETURNING slot.host, slot.slot, slot.turn`, v.run, v.w.id).
 		Scan(&v.Host, &v.Slot, &v.turn)
@@ -294,7 +294,7 @@ func (v *Visit) Close(ctx context.Context) error {
 	return v.w.s.transact(ctx, "close visit", func(tx pgx.Tx) error {
 		// Lock first, look in a later statement: pages that a waker inserts
 		// meanwhile are either seen, or their waker finds the slot unqueued.
-		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = $1 ORDER BY slot FOR UPDATE", v.Host); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = $1 ORDER BY slot FOR NO KEY UPDATE", v.Host); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = NULL WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn)

@@ -1,0 +1,17 @@
+package store
+
+import "time"
+
+// SetTimes shortens or stretches the periods by which workers live.
+func (s *Store) SetTimes(beat, stale, sweep time.Duration) {
+	s.times = workerTimes{beat: beat, stale: stale, sweep: sweep}
+}
+
+// ID is the worker's id.
+func (w *Worker) ID() int32 { return w.id }
+
+// CleanJSON is cleanJSON.
+func CleanJSON(doc string) string { return cleanJSON(doc) }
+
+// SharesBackends says what Open found out about a pooler.
+func (s *Store) SharesBackends() bool { return s.pooler }
