@@ -2,6 +2,7 @@ package extract_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"os"
@@ -103,7 +104,8 @@ func TestCasesOfRows(t *testing.T) {
 				if tables[0].Complete || len(tables[0].Rows) != c.Want.Have || tables[0].Total == nil || *tables[0].Total != c.Want.Want {
 					t.Errorf("got %d rows, complete %t, total %v", len(tables[0].Rows), tables[0].Complete, tables[0].Total)
 				}
-				if p, ok := err.(*extract.Problem); !ok || p.Outcome != "incomplete" {
+				var p *extract.Problem
+				if !errors.As(err, &p) || p.Outcome != "incomplete" {
 					t.Errorf("problem is %v", err)
 				}
 			}
@@ -139,7 +141,7 @@ func TestCasesOfRows(t *testing.T) {
 	}
 }
 
-// typeNames are the names that cases have for a rule.
+// typeName is the name that cases have for a rule.
 func typeName(r extract.Rule) string {
 	switch {
 	case r.Type == recipe.Numeric && r.Unit == "%":

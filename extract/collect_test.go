@@ -142,7 +142,8 @@ func TestInfiniteScroll(t *testing.T) {
 		{"total near the table", stated, observe, recipe.Table{From: "#t"}, extract.ProofTotal},
 		{"total named", stated, listen, recipe.Table{From: "#t", Total: &recipe.Locator{CSS: ".count", Match: `of (\d+)`}}, extract.ProofTotal},
 		{"rows by each", "", observe, recipe.Table{Each: "tbody tr", Columns: []recipe.Column{
-			{Name: "name", CSS: "td:first-child"}, {Name: "value", CSS: "td:last-child"}}}, extract.ProofEnd},
+			{Name: "name", CSS: "td:first-child"}, {Name: "value", CSS: "td:last-child"},
+		}}, extract.ProofEnd},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,7 +20,7 @@ const (
 	maxGrids   = 5_000
 )
 
-// ErrTooLarge: the page holds more than a Reading may.
+// ErrTooLarge says that the page holds more than a Reading may.
 var ErrTooLarge = errors.New("page too large to read")
 
 // payload is the answer of the script.

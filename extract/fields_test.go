@@ -32,15 +32,24 @@ func TestFieldsAndJoinedTables(t *testing.T) {
 		table      recipe.Table
 		want       string
 	}{
-		{"tables side by side", standingsPage, recipe.Table{From: ".standings", Key: []string{"season", "team"}, Columns: []recipe.Column{
-			{Name: "conference", Above: ".title"}, {Name: "division", Above: "tr.group"}, {Name: "name", CSS: "a.long"}}},
+		{
+			"tables side by side", standingsPage,
+			recipe.Table{From: ".standings", Key: []string{"season", "team"}, Columns: []recipe.Column{
+				{Name: "conference", Above: ".title"}, {Name: "division", Above: "tr.group"}, {Name: "name", CSS: "a.long"},
+			}},
 			"conference|division|name|season|team|w|l\nEast|Atlantic|Boston|2024|Boston|57|25\nEast|Atlantic|New York|2024|New York|47|35\n" +
-				"East|Central|Detroit|2024|Detroit|17|65\nWest|Pacific|Phoenix|2024|Phoenix|45|37"},
-		{"cards", cards, recipe.Table{Each: ".card", Skip: ".ad", Key: []string{"sku"}, Total: &recipe.Locator{CSS: ".n", Match: `of (\d+)`}, Columns: []recipe.Column{
-			{Name: "sku", Attr: "data-sku"}, {Name: "name", CSS: "h3"}, {Name: "price", Attr: "data-price", Type: recipe.Numeric}, {Name: "kind", CSS: "page >> h1"}}},
-			"sku|name|price|kind\na1|One|9.50|Coffee\na2|Two|7|Coffee\na3|Three|NULL|Coffee"},
+				"East|Central|Detroit|2024|Detroit|17|65\nWest|Pacific|Phoenix|2024|Phoenix|45|37",
+		},
+		{
+			"cards", cards,
+			recipe.Table{Each: ".card", Skip: ".ad", Key: []string{"sku"}, Total: &recipe.Locator{CSS: ".n", Match: `of (\d+)`}, Columns: []recipe.Column{
+				{Name: "sku", Attr: "data-sku"}, {Name: "name", CSS: "h3"}, {Name: "price", Attr: "data-price", Type: recipe.Numeric}, {Name: "kind", CSS: "page >> h1"},
+			}},
+			"sku|name|price|kind\na1|One|9.50|Coffee\na2|Two|7|Coffee\na3|Three|NULL|Coffee",
+		},
 		{"one row a page", `<h1>Acme</h1><dl><dt>Founded<dd class="founded">1 May 1990</dl>`, recipe.Table{Each: "page", Columns: []recipe.Column{
-			{Name: "name", CSS: "h1"}, {Name: "founded", CSS: "dd.founded"}}}, "name|founded\nAcme|1 May 1990"},
+			{Name: "name", CSS: "h1"}, {Name: "founded", CSS: "dd.founded"},
+		}}, "name|founded\nAcme|1 May 1990"},
 		{"elements without columns", `<ul><li>one<li>two</ul>`, recipe.Table{Each: "li"}, "text\none\ntwo"},
 		{"a variable in from", `<table id="1 x"><tr><td>1</table><table><tr><td>2<td>3</table>`, recipe.Table{From: "#{id}"}, "column_1\n1"},
 		{"rows skipped", `<table><tr><th>A<th>B<tr><td>1<td>2<tr class="sum"><td>3<td>4</table>`, recipe.Table{Skip: "tr.sum"}, "a|b\n1|2"},

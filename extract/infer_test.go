@@ -245,8 +245,10 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		kinds := []*recipe.Kind{nil, kindOf(recipe.Table{Key: []string{"a"}, MinRows: 1}), kindOf(recipe.Table{From: "x", Total: &recipe.Locator{CSS: "p"}}),
-			kindOf(recipe.Table{Each: "p", Columns: []recipe.Column{{Name: "x", CSS: "b", Match: "(a)?"}}, Key: []string{"x"}})}
+		kinds := []*recipe.Kind{
+			nil, kindOf(recipe.Table{Key: []string{"a"}, MinRows: 1}), kindOf(recipe.Table{From: "x", Total: &recipe.Locator{CSS: "p"}}),
+			kindOf(recipe.Table{Each: "p", Columns: []recipe.Column{{Name: "x", CSS: "b", Match: "(a)?"}}, Key: []string{"x"}}),
+		}
 		for _, k := range kinds {
 			tables, _ := extract.Tables(r, nil, k, map[string]string{"v": "1"})
 			for _, table := range tables {

@@ -15,13 +15,19 @@ func TestRowsOfJSON(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, body, jq, want string }{
 		{"array of objects", `[{"b":1,"a":"x"},{"a":"y","c":true}]`, "", "b|a|c\n1|\"x\"|NULL\nNULL|\"y\"|true"},
-		{"nested objects and arrays", `{"meta":{"page":1},"items":[{"id":9007199254740993,"team":{"name":"A","city":{"name":"B"}},"tags":[1,2]}]}`, "",
-			"id|team_name|team_city_name|tags\n9007199254740993|\"A\"|\"B\"|[1,2]"},
-		{"result sets", `{"resource":"x","resultSets":[{"name":"Small","headers":["A"],"rowSet":[[1]]},{"name":"Big","headers":["PLAYER_ID","PTS"],"rowSet":[[2544,1.50],[201939,null]]}]}`, "",
-			"player_id|pts\n2544|1.50\n201939|NULL"},
+		{
+			"nested objects and arrays", `{"meta":{"page":1},"items":[{"id":9007199254740993,"team":{"name":"A","city":{"name":"B"}},"tags":[1,2]}]}`, "",
+			"id|team_name|team_city_name|tags\n9007199254740993|\"A\"|\"B\"|[1,2]",
+		},
+		{
+			"result sets", `{"resource":"x","resultSets":[{"name":"Small","headers":["A"],"rowSet":[[1]]},{"name":"Big","headers":["PLAYER_ID","PTS"],"rowSet":[[2544,1.50],[201939,null]]}]}`, "",
+			"player_id|pts\n2544|1.50\n201939|NULL",
+		},
 		{"one result set", `{"resultSet":{"headers":["A","B"],"rowSet":[[1,2]]}}`, "", "a|b\n1|2"},
-		{"headers of two levels", `{"resultSets":{"headers":[{"columnsToSkip":1,"columnSpan":2,"columnNames":["Near","Far"]},{"columnSpan":1,"columnNames":["P","M","A","M","A"]}],"rowSet":[["x",1,2,3,4]]}}`, "",
-			"p|near_m|near_a|far_m|far_a\n\"x\"|1|2|3|4"},
+		{
+			"headers of two levels", `{"resultSets":{"headers":[{"columnsToSkip":1,"columnSpan":2,"columnNames":["Near","Far"]},{"columnSpan":1,"columnNames":["P","M","A","M","A"]}],"rowSet":[["x",1,2,3,4]]}}`, "",
+			"p|near_m|near_a|far_m|far_a\n\"x\"|1|2|3|4",
+		},
 		{"columns", `{"data":{"a":[1,2],"b":["x","y"]}}`, "", "a|b\n1|\"x\"\n2|\"y\""},
 		{"map by id", `{"101":{"n":"a"},"102":{"n":"b"}}`, "", "key|n\n\"101\"|\"a\"\n\"102\"|\"b\""},
 		{"arrays with a header", `[["n","v"],["a",1]]`, "", "n|v\n\"a\"|1"},
@@ -89,8 +95,10 @@ func TestJSONTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"i integer 1 -2", "n numeric 1.50 2", "big numeric 123456789012345678901 1", "s text 0123 4",
-		"b boolean true false", "o json {} [1]", "mix text 1 x", "e numeric 1000 -0.25"}
+	want := []string{
+		"i integer 1 -2", "n numeric 1.50 2", "big numeric 123456789012345678901 1", "s text 0123 4",
+		"b boolean true false", "o json {} [1]", "mix text 1 x", "e numeric 1000 -0.25",
+	}
 	for i, c := range tables[0].Columns {
 		cells := []extract.Cell{tables[0].Rows[0][i], tables[0].Rows[1][i]}
 		rule, ok := extract.Infer(c.Name, c.Header, "", cells)

@@ -75,7 +75,7 @@ func pages(t *testing.T, handlers map[string]http.HandlerFunc) string {
 func document(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprint(w, "<!doctype html>\n", text)
+		_, _ = fmt.Fprint(w, "<!doctype html>\n", text)
 	}
 }
 

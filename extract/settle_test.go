@@ -24,7 +24,7 @@ func figures(n int, wait time.Duration) http.HandlerFunc {
 		for i := range n {
 			rows = append(rows, fmt.Sprintf(`["row %d","%d"]`, from+i, (from+i)*7))
 		}
-		fmt.Fprintf(w, "[%s]", strings.Join(rows, ","))
+		_, _ = fmt.Fprintf(w, "[%s]", strings.Join(rows, ","))
 	}
 }
 
@@ -120,9 +120,9 @@ func TestStreamedTable(t *testing.T) {
 	t.Parallel()
 	url := pages(t, map[string]http.HandlerFunc{"/{$}": func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, "<!doctype html><table id=t><tbody>")
+		_, _ = fmt.Fprint(w, "<!doctype html><table id=t><tbody>")
 		for i := range 100 {
-			fmt.Fprintf(w, "<tr><td>row %d<td>%d", i, i*7)
+			_, _ = fmt.Fprintf(w, "<tr><td>row %d<td>%d", i, i*7)
 			if i%25 == 10 {
 				_ = http.NewResponseController(w).Flush()
 				sleep(r.Context(), 250*time.Millisecond)

@@ -78,8 +78,12 @@ func TestColumnsOfTables(t *testing.T) {
 		table recipe.Table
 		want  string
 	}{
-		{"several header rows", []extract.Grid{gridOf("Player|Shooting|Shooting|Shooting||\nPlayer|FG|FG%|FG||", "a|b|c|d|e|f")}, recipe.Table{},
-			"player|shooting_fg|shooting_fg_pct|shooting_fg_2|column_5|column_6\na|b|c|d|e|f"},
+		{
+			"several header rows",
+			[]extract.Grid{gridOf("Player|Shooting|Shooting|Shooting||\nPlayer|FG|FG%|FG||", "a|b|c|d|e|f")},
+			recipe.Table{},
+			"player|shooting_fg|shooting_fg_pct|shooting_fg_2|column_5|column_6\na|b|c|d|e|f",
+		},
 		{"a title above", []extract.Grid{gridOf("All|All\nA|3P", "1|2")}, recipe.Table{}, "a|x3p\n1|2"},
 		{"no header", []extract.Grid{gridOf("", "1|2")}, recipe.Table{}, "column_1|column_2\n1|2"},
 		{"sections", []extract.Grid{section}, recipe.Table{}, "player|pts|section\nX|1|Starters\nY|2|Bench"},
@@ -89,9 +93,14 @@ func TestColumnsOfTables(t *testing.T) {
 		{"by SQL name, and by the lowest level", []extract.Grid{gridOf("X|Per game\nX|PTS", "a|1")}, recipe.Table{Columns: []recipe.Column{{Name: "id", Header: "x"}, {Name: "ppg", Header: "PTS"}}}, "id|ppg\na|1"},
 		{"a page's column may not take a listed name", []extract.Grid{gridOf("PTS|Points", "1|2")}, recipe.Table{Columns: []recipe.Column{{Name: "pts", Header: "Points"}}}, "pts_2|pts\n1|2"},
 		{"other columns dropped, key kept", []extract.Grid{gridOf("A|B|C", "1|2|3")}, recipe.Table{OtherColumns: "drop", Key: []string{"a"}, Columns: []recipe.Column{{Name: "x", Header: "C"}}}, "x|a\n3|1"},
-		{"fields and variables", []extract.Grid{fields}, recipe.Table{Key: []string{"player_id", "season"}, Columns: []recipe.Column{
-			{Name: "player_id", CSS: "a", Attr: "href", Match: `/players/./(\w+)\.html`}, {Name: "minutes", Header: "MP"}}},
-			"player_id|season|player|minutes\none|2024|A|10\ntwo|2024|B|20"},
+		{
+			"fields and variables",
+			[]extract.Grid{fields},
+			recipe.Table{Key: []string{"player_id", "season"}, Columns: []recipe.Column{
+				{Name: "player_id", CSS: "a", Attr: "href", Match: `/players/./(\w+)\.html`}, {Name: "minutes", Header: "MP"},
+			}},
+			"player_id|season|player|minutes\none|2024|A|10\ntwo|2024|B|20",
+		},
 		{"a variable as column", []extract.Grid{gridOf("A", "1")}, recipe.Table{Columns: []recipe.Column{{Name: "month", Var: "season"}}}, "month|a\n2024|1"},
 		{"an optional column that is absent", []extract.Grid{gridOf("A", "1")}, recipe.Table{Columns: []recipe.Column{{Name: "b", Header: "B", Optional: true}}}, "b|a\nNULL|1"},
 		{"equal rows collapse", []extract.Grid{gridOf("A|B", "1|2", "1|2", "2|2")}, recipe.Table{Key: []string{"a"}}, "a|b\n1|2\n2|2"},
@@ -160,35 +169,70 @@ func TestProblems(t *testing.T) {
 		outcome string
 		message string
 	}{
-		{"a header that is not there", reading(gridOf("Rk|Player|Team|G|PTS", "1|a|b|2|3")), recipe.Table{Name: "leaders", Columns: []recipe.Column{{Name: "pts", Header: "Points"}}},
-			"selector_missing", `leaders: no column "Points". The page has: Rk, Player, Team, G, PTS (nearest: PTS).`},
-		{"a key that is not there", reading(gridOf("Rk|Name", "1|a")), recipe.Table{Name: "leaders", Key: []string{"player"}},
-			"selector_missing", `leaders: no column "player". The page has: Rk, Name.`},
-		{"a column and a variable", reading(gridOf("Season", "1")), recipe.Table{Name: "t", Key: []string{"season"}},
-			"selector_missing", `t: season is a column of the page and a variable. Say which is meant: columns: {season: {var: season}} or columns: {season: {header: "Season"}}.`},
-		{"rows of one key", reading(gridOf("player_id|season|team|g|pts", "jamesle01|2024|LAL|71|1822", "jamesle01|2024|CLE|1|30", "jamesle01|2024|TOT|72|1852")),
+		{
+			"a header that is not there", reading(gridOf("Rk|Player|Team|G|PTS", "1|a|b|2|3")),
+			recipe.Table{Name: "leaders", Columns: []recipe.Column{{Name: "pts", Header: "Points"}}},
+			"selector_missing", `leaders: no column "Points". The page has: Rk, Player, Team, G, PTS (nearest: PTS).`,
+		},
+		{
+			"a key that is not there", reading(gridOf("Rk|Name", "1|a")),
+			recipe.Table{Name: "leaders", Key: []string{"player"}},
+			"selector_missing", `leaders: no column "player". The page has: Rk, Name.`,
+		},
+		{
+			"a column and a variable", reading(gridOf("Season", "1")),
+			recipe.Table{Name: "t", Key: []string{"season"}},
+			"selector_missing", `t: season is a column of the page and a variable. Say which is meant: columns: {season: {var: season}} or columns: {season: {header: "Season"}}.`,
+		},
+		{
+			"rows of one key", reading(gridOf("player_id|season|team|g|pts", "jamesle01|2024|LAL|71|1822", "jamesle01|2024|CLE|1|30", "jamesle01|2024|TOT|72|1852")),
 			recipe.Table{Name: "totals", Key: []string{"player_id", "season"}, Columns: []recipe.Column{{Name: "season", Header: "season"}}},
-			"duplicate_key", "totals: 3 rows of this page have the key player_id=jamesle01, season=2024 and differ in team, g, pts. Add team to key, or set duplicates: first. Nothing of this page was stored."},
-		{"an empty key", reading(averages), recipe.Table{Name: "totals", Key: []string{"rk"}},
-			"bad_value", `totals: row 2 ("League Average") has no rk. Leave such rows out: skip: "tr.norank" (its class), or take another key.`},
-		{"fewer than stated", reading(total(gridOf("A", "1", "2"), 2000, "")), recipe.Table{Name: "t"},
-			"incomplete", "t: 2 of 2,000 rows were read. Where other URLs show the rest, set rows: visible."},
-		{"fewer than total finds", reading(total(gridOf("A", "1", "2"), 5, "2 of 1,057 rows")), recipe.Table{Name: "t", Total: &recipe.Locator{CSS: ".n", Match: `of ([\d,]+)`}},
-			"incomplete", "t: 2 of 1,057 rows were read. Where other URLs show the rest, set rows: visible."},
-		{"total finds nothing", reading(gridOf("A", "1")), recipe.Table{Name: "t", Total: &recipe.Locator{CSS: ".n"}},
-			"selector_missing", `t: nothing on the page matches total: ".n".`},
-		{"unproven", reading(unproven), recipe.Table{Name: "t"},
-			"incomplete", "t: 2 rows were read and nothing proves that they are all (the pages began to repeat). Name the number that the page states with total, or set rows: visible."},
-		{"unsettled", unsettled, recipe.Table{Name: "t"},
-			"incomplete", "t: the page had not come to rest by its deadline; 1 row was read and nothing proves that they are all."},
+			"duplicate_key", "totals: 3 rows of this page have the key player_id=jamesle01, season=2024 and differ in team, g, pts. Add team to key, or set duplicates: first. Nothing of this page was stored.",
+		},
+		{
+			"an empty key", reading(averages),
+			recipe.Table{Name: "totals", Key: []string{"rk"}},
+			"bad_value", `totals: row 2 ("League Average") has no rk. Leave such rows out: skip: "tr.norank" (its class), or take another key.`,
+		},
+		{
+			"fewer than stated", reading(total(gridOf("A", "1", "2"), 2000, "")),
+			recipe.Table{Name: "t"},
+			"incomplete", "t: 2 of 2,000 rows were read. Where other URLs show the rest, set rows: visible.",
+		},
+		{
+			"fewer than total finds", reading(total(gridOf("A", "1", "2"), 5, "2 of 1,057 rows")),
+			recipe.Table{Name: "t", Total: &recipe.Locator{CSS: ".n", Match: `of ([\d,]+)`}},
+			"incomplete", "t: 2 of 1,057 rows were read. Where other URLs show the rest, set rows: visible.",
+		},
+		{
+			"total finds nothing", reading(gridOf("A", "1")),
+			recipe.Table{Name: "t", Total: &recipe.Locator{CSS: ".n"}},
+			"selector_missing", `t: nothing on the page matches total: ".n".`,
+		},
+		{
+			"unproven", reading(unproven),
+			recipe.Table{Name: "t"},
+			"incomplete", "t: 2 rows were read and nothing proves that they are all (the pages began to repeat). Name the number that the page states with total, or set rows: visible.",
+		},
+		{
+			"unsettled", unsettled,
+			recipe.Table{Name: "t"},
+			"incomplete", "t: the page had not come to rest by its deadline; 1 row was read and nothing proves that they are all.",
+		},
 		{"no rows", reading(gridOf("A")), recipe.Table{Name: "t", MinRows: 1}, "empty", "t: the table has no rows. If that is fine, set min_rows: 0."},
 		{"too few rows", reading(gridOf("A", "1")), recipe.Table{Name: "t", MinRows: 10}, "incomplete", "t: 1 row, fewer than min_rows: 10."},
 		{"no table", reading(), recipe.Table{Name: "t", From: "#x"}, "selector_missing", `t: no table on the page matches from: "#x".`},
 		{"no element", reading(), recipe.Table{Name: "t", Each: ".card"}, "selector_missing", `t: nothing on the page matches each: ".card".`},
-		{"no field", reading(noField), recipe.Table{Name: "t", Columns: []recipe.Column{{Name: "id", CSS: "a", Attr: "href"}}},
-			"selector_missing", `t: no row has column id: nothing matches css: "a", attr: "href".`},
-		{"no match", reading(badMatch), recipe.Table{Name: "t", Columns: []recipe.Column{{Name: "id", CSS: "a", Match: `(\d+)`}}},
-			"selector_missing", `t: match of column id ((\d+)) fits no row, not even "/x".`},
+		{
+			"no field", reading(noField),
+			recipe.Table{Name: "t", Columns: []recipe.Column{{Name: "id", CSS: "a", Attr: "href"}}},
+			"selector_missing", `t: no row has column id: nothing matches css: "a", attr: "href".`,
+		},
+		{
+			"no match", reading(badMatch),
+			recipe.Table{Name: "t", Columns: []recipe.Column{{Name: "id", CSS: "a", Match: `(\d+)`}}},
+			"selector_missing", `t: match of column id ((\d+)) fits no row, not even "/x".`,
+		},
 		{"signed out", signs("Sign in", "password"), recipe.Table{Name: "t"}, "signed_out", `t: the page asks for a password (title "Sign in"). Set page.session; the page has no table.`},
 		{"blocked", signs("Just a moment", "captcha"), recipe.Table{Name: "t"}, "blocked", `t: the page asks to solve a captcha (title "Just a moment"); the page has no table.`},
 		{"no response", reading(), recipe.Table{Name: "t", JSON: &recipe.JSONSource{URL: "/api"}}, "selector_missing", `t: no response of the page matched json: "/api".`},
