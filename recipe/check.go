@@ -34,8 +34,10 @@ func Load(file string) (*Recipe, error) {
 func Parse(file string, text []byte) (*Recipe, error) {
 	root, mistakes, broken := parseYAML(file, text)
 	c := &checker{file: file, lines: splitLines(text), lost: map[string]bool{}}
-	r := &Recipe{File: file, Text: slices.Clone(text), Name: defaultName(file), Timezone: time.UTC,
-		Polite: Polite{Delay: time.Second, Concurrency: 1, ObeyRobots: true, Retries: 3}}
+	r := &Recipe{
+		File: file, Text: slices.Clone(text), Name: defaultName(file), Timezone: time.UTC,
+		Polite: Polite{Delay: time.Second, Concurrency: 1, ObeyRobots: true, Retries: 3},
+	}
 	switch {
 	case root != nil:
 		c.recipe(value{c: c, node: resolved(root)}, r)
@@ -78,8 +80,10 @@ type checker struct {
 }
 
 func (c *checker) add(line, column int, key, format string, args ...any) {
-	c.mistakes = append(c.mistakes, Mistake{File: c.file, Line: max(line, 1), Column: max(column, 1),
-		Key: key, Text: fmt.Sprintf(format, args...)})
+	c.mistakes = append(c.mistakes, Mistake{
+		File: c.file, Line: max(line, 1), Column: max(column, 1),
+		Key: key, Text: fmt.Sprintf(format, args...),
+	})
 }
 
 // recipe checks the whole file.
@@ -197,7 +201,7 @@ func (c *checker) kind(o object, name string, page Page, kinds []string) Kind {
 	} else {
 		c.add(o.node.Line, o.node.Column, o.path, "urls is missing. Write urls: https://...")
 	}
-	if f, ok := o.get("page"); ok && !(kinds != nil && o.path == "") {
+	if f, ok := o.get("page"); ok && (kinds == nil || o.path != "") {
 		k.Page = c.page(f.value, page, s)
 	}
 	if f, ok := o.get("tables"); ok {

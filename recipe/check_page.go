@@ -215,7 +215,7 @@ func (c *checker) steps(v value, s *scope) []Step {
 			}
 		}
 		if f, ok := o.get("optional"); ok {
-			step.Optional, _ = f.yesNo()
+			step.Optional = f.yesNo()
 		}
 		_, hasValue := o.get("value")
 		needs := step.Verb == "fill" || step.Verb == "select"

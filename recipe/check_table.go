@@ -15,14 +15,25 @@ func (c *checker) tables(v value, s *scope) []Table {
 		return nil
 	}
 	out := make([]Table, 0, len(fields))
+	bare := "" // the table before, where nothing stands below it
 	for _, f := range fields {
+		if bare != "" && slices.Contains(keysOf(reflect.TypeFor[tableKeys]()), f.name) {
+			c.add(f.key.Line, f.key.Column, "tables", "%s is a key of a table. Indent it further than %s.", f.name, bare)
+			continue
+		}
+		bare = ""
+		if f.isNull() {
+			bare = f.name
+		}
 		f.sqlName(f.name, "tables", "a table")
 		if first, twice := c.names[f.name]; twice {
 			c.add(f.key.Line, f.key.Column, "tables", "a table %s stands in line %d already. Give each its own name.", f.name, first.Line)
 		}
 		c.names[f.name] = pos(f.key)
-		t := Table{Name: f.name, Pos: pos(f.key), Rows: rowsWords[0], MinRows: 1,
-			Duplicates: duplicatesWords[0], OtherColumns: otherColumnsWords[0], Gone: goneWords[0]}
+		t := Table{
+			Name: f.name, Pos: pos(f.key), Rows: rowsWords[0], MinRows: 1,
+			Duplicates: duplicatesWords[0], OtherColumns: otherColumnsWords[0], Gone: goneWords[0],
+		}
 		switch lost, ok := f.comment(); {
 		case f.isNull() && ok:
 			c.add(f.node.Line, f.node.Column, "", "%s is empty: an unquoted # begins a comment in YAML. Write %s: {from: %s}.", f.path, f.name, quoted(lost))
@@ -100,7 +111,7 @@ func (c *checker) table(v value, t *Table, s *scope) {
 		}
 	}
 	if f, ok := o.get("optional"); ok {
-		t.Optional, _ = f.yesNo()
+		t.Optional = f.yesNo()
 	}
 	if f, ok := o.get("duplicates"); ok {
 		t.Duplicates = f.word(duplicatesWords)
@@ -114,7 +125,7 @@ func (c *checker) table(v value, t *Table, s *scope) {
 		}
 	}
 	if f, ok := o.get("history"); ok {
-		t.History, _ = f.yesNo()
+		t.History = f.yesNo()
 		if t.History {
 			f.later("history: true")
 		}
@@ -189,7 +200,7 @@ func (c *checker) json(v value, s *scope) *JSONSource {
 
 func (c *checker) total(v value, s *scope) *Locator {
 	if !v.isMap() || v.bracketed() {
-		return &Locator{CSS: v.css(s, cssPlain|cssPlaces)}
+		return &Locator{CSS: v.totalCSS(s)}
 	}
 	o, ok := v.object(reflect.TypeFor[locatorKeys](), `{css: ".count", match: 'of (\d+)'}`)
 	if !ok {
@@ -197,7 +208,7 @@ func (c *checker) total(v value, s *scope) *Locator {
 	}
 	l := &Locator{}
 	if f, ok := o.get("css"); ok {
-		l.CSS = f.css(s, cssPlain|cssPlaces)
+		l.CSS = f.totalCSS(s)
 	} else {
 		v.wrong(`css is missing. Write {css: ".count", match: 'of (\d+)'}.`)
 	}
@@ -205,6 +216,12 @@ func (c *checker) total(v value, s *scope) *Locator {
 		l.Match = f.regex()
 	}
 	return l
+}
+
+// totalCSS is where the page states its number of rows. It is looked for in the
+// whole page, so that page >> says nothing new.
+func (v value) totalCSS(s *scope) string {
+	return strings.TrimPrefix(v.css(s, cssPlain|cssPlaces), "page >> ")
 }
 
 // key checks `key` against the columns and variables.
@@ -343,6 +360,6 @@ func (c *checker) columnValue(o object, col *Column) {
 		}
 	}
 	if f, ok := o.get("optional"); ok {
-		col.Optional, _ = f.yesNo()
+		col.Optional = f.yesNo()
 	}
 }

@@ -144,8 +144,8 @@ func unquotedInFlow(at, context place, e *yaml.LoadError, lines []string) (Mista
 		return m, r, true
 	}
 	before, rest := at.split(lines)
-	start := 0
-	text := ""
+	var start int
+	var text string
 	switch m := lastKey.FindStringIndex(before); {
 	case rest != "" && strings.IndexByte("[{", rest[0]) >= 0:
 		start = strings.LastIndexAny(before, "{[,") + 1

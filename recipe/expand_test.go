@@ -97,48 +97,88 @@ func TestExpand(t *testing.T) {
 	}{
 		"one": {"urls: HTTPS://Stats.Example:443\n" + table, given{}, []string{"https://stats.example/"}},
 		"the last variable varies fastest": {
-			"urls: https://stats.example/{a}/{b}\nwith: {b: [1, 2], a: [x, y]}\n" + table, given{},
-			[]string{"https://stats.example/x/1", "https://stats.example/y/1", "https://stats.example/x/2", "https://stats.example/y/2"}},
+			"urls: https://stats.example/{a}/{b}\nwith: {b: [1, 2], a: [x, y]}\n" + table,
+			given{},
+			[]string{"https://stats.example/x/1", "https://stats.example/y/1", "https://stats.example/x/2", "https://stats.example/y/2"},
+		},
 		"text stays as written": {
-			"urls: https://stats.example/{a}\nwith: {a: [0123, 1e3, yes, 2024-01-31, 1_000, '05', 0x1F, 1.50]}\n" + table, given{},
-			[]string{"https://stats.example/0123", "https://stats.example/1e3", "https://stats.example/yes", "https://stats.example/2024-01-31",
-				"https://stats.example/1_000", "https://stats.example/05", "https://stats.example/0x1F", "https://stats.example/1.50"}},
+			"urls: https://stats.example/{a}\nwith: {a: [0123, 1e3, yes, 2024-01-31, 1_000, '05', 0x1F, 1.50]}\n" + table,
+			given{},
+			[]string{
+				"https://stats.example/0123", "https://stats.example/1e3", "https://stats.example/yes", "https://stats.example/2024-01-31",
+				"https://stats.example/1_000", "https://stats.example/05", "https://stats.example/0x1F", "https://stats.example/1.50",
+			},
+		},
 		"encoded for its place": {
-			"urls: \"https://{h}.example/a{{b}}/{x}?q={x}&r=1#/{x}\"\nwith: {h: [www], x: ['a b/ü&c=d?#%+']}\n" + strings.Replace(table, "{}", "{}", 1), given{},
-			nil},
-		"numbers": {"urls: https://stats.example/{n}\nwith: {n: {from: 10, to: 1, step: -4}}\n" + table, given{},
-			[]string{"https://stats.example/10", "https://stats.example/6", "https://stats.example/2"}},
-		"leading zeros": {"urls: https://stats.example/{n}\nwith: {n: {from: 098, to: 101}}\n" + table, given{},
-			[]string{"https://stats.example/098", "https://stats.example/099", "https://stats.example/100", "https://stats.example/101"}},
+			"urls: \"https://{h}.example/a{{b}}/{x}?q={x}&r=1#/{x}\"\nwith: {h: [www], x: ['a b/ü&c=d?#%+']}\n" + table,
+			given{},
+			nil,
+		},
+		"numbers": {
+			"urls: https://stats.example/{n}\nwith: {n: {from: 10, to: 1, step: -4}}\n" + table,
+			given{},
+			[]string{"https://stats.example/10", "https://stats.example/6", "https://stats.example/2"},
+		},
+		"leading zeros": {
+			"urls: https://stats.example/{n}\nwith: {n: {from: 098, to: 101}}\n" + table,
+			given{},
+			[]string{"https://stats.example/098", "https://stats.example/099", "https://stats.example/100", "https://stats.example/101"},
+		},
 		"days from today in the recipe's zone": {
-			"urls: https://rail.example/board\ntimezone: America/New_York\nwith: {date: {from: today, to: today+2d, format: \"%d.%m.%Y\"}}\ntables: {t: {key: [date]}}\n", given{},
-			[]string{"https://rail.example/board#~date=31.12.2023", "https://rail.example/board#~date=01.01.2024", "https://rail.example/board#~date=02.01.2024"}},
-		"months": {"urls: https://city.example/{m}\nwith: {m: {from: 2023-11, to: today, format: \"%Y-%m\"}}\n" + table, given{},
-			[]string{"https://city.example/2023-11", "https://city.example/2023-12", "https://city.example/2024-01"}},
-		"months from a long day": {"urls: https://city.example/{m}\nwith: {m: {from: 2023-12-31, to: 2024-02}}\n" + table, given{},
-			[]string{"https://city.example/2023-12", "https://city.example/2024-01", "https://city.example/2024-02"}},
-		"days over a change of clocks": {"urls: https://city.example/{d}\ntimezone: Europe/Berlin\nwith: {d: {from: 2024-03-30, to: 2024-04-01}}\n" + table, given{},
-			[]string{"https://city.example/2024-03-30", "https://city.example/2024-03-31", "https://city.example/2024-04-01"}},
+			"urls: https://rail.example/board\ntimezone: America/New_York\nwith: {date: {from: today, to: today+2d, format: \"%d.%m.%Y\"}}\ntables: {t: {key: [date]}}\n",
+			given{},
+			[]string{"https://rail.example/board#~date=31.12.2023", "https://rail.example/board#~date=01.01.2024", "https://rail.example/board#~date=02.01.2024"},
+		},
+		"months": {
+			"urls: https://city.example/{m}\nwith: {m: {from: 2023-11, to: today, format: \"%Y-%m\"}}\n" + table,
+			given{},
+			[]string{"https://city.example/2023-11", "https://city.example/2023-12", "https://city.example/2024-01"},
+		},
+		"months from a long day": {
+			"urls: https://city.example/{m}\nwith: {m: {from: 2023-12-31, to: 2024-02}}\n" + table,
+			given{},
+			[]string{"https://city.example/2023-12", "https://city.example/2024-01", "https://city.example/2024-02"},
+		},
+		"days over a change of clocks": {
+			"urls: https://city.example/{d}\ntimezone: Europe/Berlin\nwith: {d: {from: 2024-03-30, to: 2024-04-01}}\n" + table,
+			given{},
+			[]string{"https://city.example/2024-03-30", "https://city.example/2024-03-31", "https://city.example/2024-04-01"},
+		},
 		"beside the URL, sorted by name": {
-			"urls: https://stats.example/#/season/{s}\nwith: {z: ['a b'], s: [1], b: ['&=']}\ntables: {t: {from: \"#t{z}\", columns: {b: {var: b}}}}\n", given{},
-			[]string{"https://stats.example/#/season/1#~b=%26%3D&z=a%20b"}},
-		"files": {"urls: [{file: urls.txt}, https://a.example/1]\n" + table,
+			"urls: https://stats.example/#/season/{s}\nwith: {z: ['a b'], s: [1], b: ['&=']}\ntables: {t: {from: \"#t{z}\", columns: {b: {var: b}}}}\n",
+			given{},
+			[]string{"https://stats.example/#/season/1#~b=%26%3D&z=a%20b"},
+		},
+		"files": {
+			"urls: [{file: urls.txt}, https://a.example/1]\n" + table,
 			given{files: map[string]string{"urls.txt": "\ufeff# remarks\r\nhttps://a.example/1\r\n\n  https://a.example/2  \n"}},
-			[]string{"https://a.example/1", "https://a.example/2"}},
-		"CSV": {"urls: {file: Urls.CSV}\ntables: {t: {key: [team_name]}}\n",
+			[]string{"https://a.example/1", "https://a.example/2"},
+		},
+		"CSV": {
+			"urls: {file: Urls.CSV}\ntables: {t: {key: [team_name]}}\n",
 			given{files: map[string]string{"Urls.CSV": "Team Name;URL;note\n\"A;B\";https://a.example/1;x\nB;https://a.example/1;y\nB;https://a.example/1;z\n"}},
-			[]string{"https://a.example/1#~team_name=A%3BB", "https://a.example/1#~team_name=B"}},
-		"sitemap": {"urls: {sitemap: https://a.example/sitemap.xml, match: '/p/\\d+$'}\n" + table,
+			[]string{"https://a.example/1#~team_name=A%3BB", "https://a.example/1#~team_name=B"},
+		},
+		"sitemap": {
+			"urls: {sitemap: https://a.example/sitemap.xml, match: '/p/\\d+$'}\n" + table,
 			given{sitemaps: map[string][]string{"https://a.example/sitemap.xml": {"https://a.example/", "https://a.example/p/1", "https://a.example/p/x"}}},
-			[]string{"https://a.example/p/1"}},
-		"SQL": {"urls: {sql: select 1}\nwith: {w: {sql: select 2}}\ntables: {t: {key: [id, w]}}\n",
+			[]string{"https://a.example/p/1"},
+		},
+		"SQL": {
+			"urls: {sql: select 1}\nwith: {w: {sql: select 2}}\ntables: {t: {key: [id, w]}}\n",
 			given{queries: map[string][][]string{"select 1": {{"id", "url"}, {"7", "https://a.example/7"}}, "select 2": {{"w", "x"}, {"p", "-"}, {"q", "-"}}}},
-			[]string{"https://a.example/7#~id=7&w=p", "https://a.example/7#~id=7&w=q"}},
-		"with of a source": {"urls: ['https://a.example/{a}', {url: 'https://a.example/{a}/{b}', with: {b: [1, 2]}}]\nwith: {a: {file: a.txt}}\n" + table,
+			[]string{"https://a.example/7#~id=7&w=p", "https://a.example/7#~id=7&w=q"},
+		},
+		"with of a source": {
+			"urls: ['https://a.example/{a}', {url: 'https://a.example/{a}/{b}', with: {b: [1, 2]}}]\nwith: {a: {file: a.txt}}\n" + table,
 			given{files: map[string]string{"a.txt": "x\ny\n"}},
-			[]string{"https://a.example/x", "https://a.example/y", "https://a.example/x/1", "https://a.example/x/2", "https://a.example/y/1", "https://a.example/y/2"}},
-		"jq and columns use variables": {"urls: https://a.example/\nwith: {a: [1], b: [2], c: [3]}\ntables: {t: {json: 'x{c}', jq: '. as $b | .[] | .a = $a + \"$b\"', columns: {b: {var: b}}}}\n", given{},
-			[]string{"https://a.example/#~a=1&b=2&c=3"}},
+			[]string{"https://a.example/x", "https://a.example/y", "https://a.example/x/1", "https://a.example/x/2", "https://a.example/y/1", "https://a.example/y/2"},
+		},
+		"jq and columns use variables": {
+			"urls: https://a.example/\nwith: {a: [1], b: [2], c: [3]}\ntables: {t: {json: 'x{c}', jq: '. as $b | .[] | .a = $a + \"$b\"', columns: {b: {var: b}}}}\n",
+			given{},
+			[]string{"https://a.example/#~a=1&b=2&c=3"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -361,9 +401,11 @@ func TestCSSIsTakenLeniently(t *testing.T) {
 		_, err := Parse("a.yaml", []byte("urls: https://a.example\ntables: {t: {skip: '"+strings.ReplaceAll(css, "'", "''")+"'}}\n"))
 		return err
 	}
-	for _, css := range []string{"#a", "td a[href*='/players/']", "tr.thead, tr:has(th:only-child)", "tr:has(> th)", ":is(h1, h2)", ":where(.a) b", "a:not(.b, .c)",
+	for _, css := range []string{
+		"#a", "td a[href*='/players/']", "tr.thead, tr:has(th:only-child)", "tr:has(> th)", ":is(h1, h2)", ":where(.a) b", "a:not(.b, .c)",
 		"input:user-invalid", "dialog:modal", "details:open", "li:nth-child(2 of .a)", ":popover-open", "x-y::part(row)", "[data-x='a' i]", "*|a", ".\\33 col", "a[href$='.pdf']",
-		".größe", "a:focus-visible", ":dir(rtl)", "td:nth-last-child(-n+3)", "[a='}{$/']", "#a\\:b", "tr:nth-child(even)", "input:checked", "a::after", "p:first-child", "p:first-of-type"} {
+		".größe", "a:focus-visible", ":dir(rtl)", "td:nth-last-child(-n+3)", "[a='}{$/']", "#a\\:b", "tr:nth-child(even)", "input:checked", "a::after", "p:first-child", "p:first-of-type",
+	} {
 		if err := parse(css); err != nil {
 			t.Errorf("%q: %v", css, err)
 		}

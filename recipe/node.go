@@ -77,8 +77,10 @@ func (v value) column(offset int) int {
 
 // later notes that the key does nothing in this version yet.
 func (v value) later(what string) {
-	v.c.later = append(v.c.later, Mistake{File: v.c.file, Line: v.node.Line, Column: v.node.Column,
-		Text: what + " does nothing in this version of tabfarm yet. Take it out."})
+	v.c.later = append(v.c.later, Mistake{
+		File: v.c.file, Line: v.node.Line, Column: v.node.Column,
+		Text: what + " does nothing in this version of tabfarm yet. Take it out.",
+	})
 }
 
 func (f field) later(what string) {
@@ -209,15 +211,15 @@ func (v value) wordOf(set []string) (string, bool) {
 	return "", false
 }
 
-// yesNo is true or false.
-func (v value) yesNo() (bool, bool) {
+// yesNo is true or false; false where it is neither.
+func (v value) yesNo() bool {
 	s, ok := v.text("true or false")
 	if !ok {
-		return false, false
+		return false
 	}
 	switch {
 	case v.node.Tag == "!!bool":
-		return strings.EqualFold(s, "true"), true
+		return strings.EqualFold(s, "true")
 	case slices.Contains([]string{"yes", "on", "y", "1", "true"}, strings.ToLower(s)):
 		v.wrong("%s is no truth value here. Write true.", s)
 	case slices.Contains([]string{"no", "off", "n", "0", "false"}, strings.ToLower(s)):
@@ -225,7 +227,7 @@ func (v value) yesNo() (bool, bool) {
 	default:
 		v.wrong("%s is neither true nor false. Write true or false.", s)
 	}
-	return false, false
+	return false
 }
 
 // number is a whole number between low and high.

@@ -20,7 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func checkParse(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, text string) {
+}, text string,
+) {
 	t.Helper()
 	r, err := Parse("a.yaml", []byte(text))
 	if err == nil {
@@ -154,7 +155,8 @@ func TestEveryKeyIsChecked(t *testing.T) {
 			if extra := companions[p.path+key]; extra != "" {
 				text = strings.Replace(frame, "KEY", wrong+"\n"+indent+extra, 1)
 			}
-			line := strings.Count(text[:strings.Index(text, wrong)], "\n") + 1
+			before, _, _ := strings.Cut(text, wrong)
+			line := strings.Count(before, "\n") + 1
 			_, err := Parse("a.yaml", []byte(text))
 			var mistakes Mistakes
 			if !errors.As(err, &mistakes) {

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"errors"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -20,7 +21,8 @@ func (v value) regex() string {
 	}
 	if _, err := regexp.Compile(s); err != nil {
 		text := err.Error()
-		if e, ok := err.(*syntax.Error); ok {
+		var e *syntax.Error
+		if errors.As(err, &e) {
 			text = e.Code.String() + ": " + e.Expr
 		}
 		hint := "Write it as '(\\d+)'."

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -65,12 +66,11 @@ var scriptVariable = regexp.MustCompile(`\bvars\.([A-Za-z]\w*)|\bvars\[["']([A-Z
 // script notes the variables of a JavaScript.
 func (s *scope) script(v value, text string) {
 	for _, m := range scriptVariable.FindAllStringSubmatchIndex(text, -1) {
-		name := ""
-		if m[2] >= 0 {
-			name = text[m[2]:m[3]]
-		} else {
-			name = text[m[4]:m[5]]
+		begin, end := m[2], m[3] // vars.name
+		if begin < 0 {
+			begin, end = m[4], m[5] // vars["name"]
 		}
+		name := text[begin:end]
 		s.uses = append(s.uses, use{name: name, form: "vars." + name, v: v, offset: m[0]})
 	}
 }
@@ -106,7 +106,8 @@ func (s *scope) jq(v value, text string) {
 	query, err := gojq.Parse(text)
 	if err != nil {
 		offset := 0
-		if e, ok := err.(*gojq.ParseError); ok {
+		var e *gojq.ParseError
+		if errors.As(err, &e) {
 			offset = max(e.Offset-len(e.Token), 0)
 		}
 		v.wrongAt(offset, v.path, "is no jq: %v. Write a jq expression that gives the rows, as '.data[]'.", err)

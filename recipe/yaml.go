@@ -35,8 +35,10 @@ func parseYAML(file string, text []byte) (root *yaml.Node, found Mistakes, broke
 		root, next, err := loadDocument([]byte(strings.Join(lines, "\n")))
 		if err == nil {
 			if next > 0 {
-				found = append(found, Mistake{File: file, Line: next, Column: 1,
-					Text: "a second YAML document begins here. A recipe is one: write a file for each."})
+				found = append(found, Mistake{
+					File: file, Line: next, Column: 1,
+					Text: "a second YAML document begins here. A recipe is one: write a file for each.",
+				})
 			}
 			return root, found, broken
 		}
