@@ -54,7 +54,7 @@ func (a *app) configure(flags *pflag.FlagSet) error {
 	}
 	a.settings = s
 	a.stderr = &aboveBar{to: a.stderr}
-	a.log = slog.New(tint.NewHandler(a.stderr, &tint.Options{Level: s.Log.Level, NoColor: !colored(a.stderr), TimeFormat: "15:04:05"}))
+	a.log = slog.New(tint.NewTextHandler(a.stderr, &tint.Options{Level: s.Log.Level, NoColor: !colored(a.stderr), TimeFormat: "15:04:05"}))
 	return nil
 }
 

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,17 +75,16 @@ func (a *app) psql(ctx context.Context, args []string) error {
 	if a.local != nil {
 		address = a.local.URL
 	}
-	env := os.Environ()
-	if u, err := url.Parse(address); err == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok {
-			u.User = url.User(u.User.Username())
-			address = u.String()
-			env = append(env, "PGPASSWORD="+password)
-		}
-	} else if !strings.Contains(address, "://") {
-		env = append(env, "PGSERVICEFILE="+os.DevNull)
+	address, password, ok := splitPassword(address)
+	if !ok {
+		return usage("", "database.url cannot be read")
 	}
-	client := exec.Command(program, append([]string{"-d", address}, args...)...) // Ctrl-C is psql's own
+	env := os.Environ()
+	if password != "" {
+		env = append(env, "PGPASSWORD="+password)
+	}
+	a.signals.leave()
+	client := exec.CommandContext(context.WithoutCancel(ctx), program, append([]string{"-d", address}, args...)...)
 	client.Env, client.Stdin, client.Stdout, client.Stderr = env, a.stdin, a.stdout, os.Stderr
 	err = client.Run()
 	var ended *exec.ExitError

@@ -41,7 +41,7 @@ type place struct {
 // real Postgres. When all is done nothing of it may be left.
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "tabfarm-test-")
+	dir, err := os.MkdirTemp("", "tabfarm-test-") //nolint:usetesting // t.TempDir is for root alone
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -286,31 +286,3 @@ func setLevel(to *slog.Level, v value) error {
 	}
 	return nil
 }
-
-// withoutPassword shows where a database is and leaves the password out, of
-// whichever form the address has.
-func withoutPassword(dsn string) string {
-	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" {
-		query := u.Query()
-		query.Del("password")
-		u.RawQuery = query.Encode()
-		if u.User != nil {
-			u.User = url.User(u.User.Username())
-		}
-		return u.String()
-	}
-	if strings.Contains(dsn, "://") {
-		return "the database of database.url"
-	}
-	var kept []string
-	for _, part := range strings.Fields(dsn) {
-		key, _, ok := strings.Cut(part, "=")
-		switch key {
-		case "host", "port", "dbname", "user":
-			if ok && !strings.Contains(part, "'") {
-				kept = append(kept, part)
-			}
-		}
-	}
-	return strings.Join(kept, " ")
-}

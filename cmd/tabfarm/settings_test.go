@@ -142,22 +142,27 @@ func TestSettingsOfNoYAML(t *testing.T) {
 	}
 }
 
-func TestWithoutPassword(t *testing.T) {
+func TestSplitPassword(t *testing.T) {
 	t.Parallel()
-	for dsn, want := range map[string]string{
-		"postgres://me:hunter2@db.example:5432/stats?sslmode=require":   "postgres://me@db.example:5432/stats?sslmode=require",
-		"postgres:///stats?host=/run/pg&password=hunter2":               "postgres:///stats?host=%2Frun%2Fpg",
-		"host=/run/pg dbname=stats user=me password=hunter2":            "host=/run/pg dbname=stats user=me",
-		"host=db password='hunter2 and more' user=me":                   "host=db user=me",
-		"postgres://me:hun%ter2@db.example:5432/stats?sslmode=require%": "the database of database.url",
-	} {
-		got := withoutPassword(dsn)
-		if got != want {
-			t.Errorf("withoutPassword(%q) = %q, want %q", dsn, got, want)
+	tests := []struct{ dsn, rest, password string }{
+		{"postgres://me:hunter2@db.example:5432/stats?sslmode=require", "postgres://me@db.example:5432/stats?sslmode=require", "hunter2"},
+		{"postgres:///stats?host=/run/pg&password=hunter2", "postgres:///stats?host=%2Frun%2Fpg", "hunter2"},
+		{"postgres://db.example/stats", "postgres://db.example/stats", ""},
+		{"host=/run/pg dbname=stats user=me password=hunter2", "host=/run/pg dbname=stats user=me", "hunter2"},
+		{`host=db password = 'it\'s hunter2' user=me`, "host=db user=me", "it's hunter2"},
+		{"password=hunter2 host=db", "host=db", "hunter2"},
+	}
+	for _, tt := range tests {
+		rest, password, ok := splitPassword(tt.dsn)
+		if rest != tt.rest || password != tt.password || !ok {
+			t.Errorf("splitPassword(%q) = %q, %q, %v, want %q, %q", tt.dsn, rest, password, ok, tt.rest, tt.password)
 		}
-		if strings.Contains(got, "hunter2") {
-			t.Errorf("the password of %q is in %q", dsn, got)
-		}
+	}
+	if got := withoutPassword("host=db sslpassword=hunter2 user=me"); got != "host=db user=me" {
+		t.Errorf("the password of a key: %q", got)
+	}
+	if got := withoutPassword("postgres://me:hun%ter2@db.example:5432/stats"); got != "the database of database.url" {
+		t.Errorf("an address that cannot be read: %q", got)
 	}
 }
 

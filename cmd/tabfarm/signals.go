@@ -20,6 +20,7 @@ type interrupts struct {
 	mu    sync.Mutex
 	first os.Signal     // nil while none came
 	drain chan struct{} // not nil while the command can drain
+	deaf  bool          // a program that was started answers to Ctrl-C itself
 }
 
 // watchInterrupts begins to listen. The context ends with an *interrupted as
@@ -54,6 +55,9 @@ func watchInterrupts(parent context.Context) (context.Context, *interrupts, func
 func (in *interrupts) stopped(s os.Signal) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.deaf {
+		return false
+	}
 	again := in.first != nil
 	if !again {
 		in.first = s
@@ -78,6 +82,13 @@ func (in *interrupts) draining() (drain <-chan struct{}, done func()) {
 		defer in.mu.Unlock()
 		in.drain = nil
 	}
+}
+
+// leave leaves Ctrl-C to a program that shares the terminal.
+func (in *interrupts) leave() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.deaf = true
 }
 
 // signal gives the first signal that came, nil for none.

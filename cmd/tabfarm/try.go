@@ -354,7 +354,7 @@ func newGridReport(t farm.Tried, limit int) gridsReport {
 			Header: notNil(g.Header), Rows: [][]*string{}, Foot: notNil(g.Foot),
 		}
 		for _, row := range g.Rows {
-			if row.Role == "" {
+			if row.Role == "" || row.Role == "section" {
 				out.Rows = append(out.Rows, row.Cells)
 			}
 		}

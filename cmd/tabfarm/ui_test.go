@@ -55,8 +55,10 @@ func TestComplain(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"error and hint", usage("tabfarm try https://a.example", "a URL is no command"),
-			"tabfarm: error: a URL is no command\ntabfarm: hint: tabfarm try https://a.example\n"},
+		{
+			"error and hint", usage("tabfarm try https://a.example", "a URL is no command"),
+			"tabfarm: error: a URL is no command\ntabfarm: hint: tabfarm try https://a.example\n",
+		},
 		{"mistakes are bare", settingMistakes{"tabfarm.yaml:1:1: a", "tabfarm.yaml:2:1: b"}, "tabfarm.yaml:1:1: a\ntabfarm.yaml:2:1: b\n"},
 		{"said already", exit(exitPages), ""},
 		{"interrupted", &interrupted{signal: syscall.SIGINT}, ""},
