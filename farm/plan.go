@@ -39,6 +39,9 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	if err != nil {
 		return Submission{}, err
 	}
+	if err := f.checkTypes(ctx, r); err != nil {
+		return Submission{}, err
+	}
 	open, unfinished, err := f.Store.OpenRun(ctx, r.Name)
 	if err != nil {
 		return Submission{}, err
@@ -243,6 +246,35 @@ func (a addresses) owns(ctx context.Context, u *url.URL) bool {
 	return err == nil && len(ips) > 0 && !slices.ContainsFunc(ips, func(ip netip.Addr) bool {
 		return !slices.ContainsFunc(a.prefixes, func(p netip.Prefix) bool { return p.Contains(ip.Unmap()) })
 	})
+}
+
+// checkTypes holds the declared types against those of tables that are there. A
+// column may become text, and an integer numeric: these lose nothing.
+func (f *Farm) checkTypes(ctx context.Context, r *recipe.Recipe) error {
+	for _, k := range r.Kinds {
+		for _, t := range k.Tables {
+			have, ok, err := f.Store.Contract(ctx, t.Name)
+			if err != nil {
+				return err
+			}
+			if !ok || have.Recipe != r.Name { // whose it is, is checked when the run starts
+				continue
+			}
+			for _, stored := range have.Columns {
+				i := slices.IndexFunc(t.Columns, func(c recipe.Column) bool { return c.Name == stored.Name })
+				if i < 0 || t.Columns[i].Type == "" {
+					continue
+				}
+				want := t.Columns[i].Type
+				if want != stored.Type && want != recipe.Text && (want != recipe.Numeric || stored.Type != recipe.Integer) {
+					return &PlanError{Recipe: r.Name, Err: fmt.Errorf(
+						"column %s of table %s is %s and the recipe declares %s: a table keeps its types. Declare type: %s or text, choose another name for the table, or drop it",
+						stored.Name, t.Name, stored.Type, want, stored.Type)}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func tableOwners(r *recipe.Recipe) []store.TableOwner {

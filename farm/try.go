@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -139,36 +140,23 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 	}
 	out.Grids = reading.Grids
 	tables, err := extract.Tables(reading, nil, nil, nil)
-	if err != nil {
+	var problem *extract.Problem
+	if err != nil && !errors.As(err, &problem) {
 		return out, fmt.Errorf("name the columns of %q: %w", out.URL, err)
 	}
 	for i := range tables {
 		typed, _ := typeTable(&tables[i], reading.Lang, nil)
 		out.Tables = append(out.Tables, typed)
 	}
-	end := judgeAll(reading, a, kind, limit)
+	end := &ending{outcome: OK}
+	switch {
+	case problem != nil:
+		end = explain(problem, reading, a, kind)
+	case !reading.Settled:
+		end = &ending{outcome: Incomplete, message: fmt.Sprintf("the page had not come to rest after %s", limit)}
+	}
 	out.Outcome, out.Message = end.outcome, end.message
 	return out, nil
-}
-
-// judgeAll says how a page ended whose tables no recipe describes.
-func judgeAll(r *extract.Reading, a browserpool.Answer, kind *recipe.Kind, limit time.Duration) *ending {
-	if len(r.Grids) == 0 {
-		return explain(&extract.Problem{Outcome: string(SelectorMissing), Message: "the page has no table."}, r, a, kind)
-	}
-	for _, g := range r.Grids {
-		switch {
-		case g.Complete:
-		case g.Total != nil:
-			return &ending{outcome: Incomplete, message: fmt.Sprintf("%s: have %d of %d rows", g.Selector, len(g.Rows), *g.Total)}
-		case r.Settled:
-			return &ending{outcome: Incomplete, message: fmt.Sprintf("%s: have %d rows, and nothing proves that they are all", g.Selector, len(g.Rows))}
-		}
-	}
-	if !r.Settled {
-		return &ending{outcome: Incomplete, message: fmt.Sprintf("the page had not come to rest after %s", limit)}
-	}
-	return &ending{outcome: OK}
 }
 
 // typeTable gives a table the types that its own cells take. The problem is a row

@@ -172,6 +172,9 @@ func (c *contract) reload(ctx context.Context, s Store) error {
 	defer c.mu.Unlock()
 	c.version = have.Version
 	for _, col := range have.Columns {
+		if i := slices.IndexFunc(c.spec.Columns, func(d recipe.Column) bool { return d.Name == col.Name && d.Type != "" && d.Type != col.Type }); i >= 0 {
+			continue // the recipe declares a wider type now: the column will be changed
+		}
 		rule, err := extract.ParseRule(col.Rule)
 		if err != nil {
 			return fmt.Errorf("read rule of column %q of table %q: %w", col.Name, c.spec.Name, err)
