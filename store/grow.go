@@ -12,7 +12,8 @@ import (
 )
 
 // fit brings a result table to the columns of a write: it makes the table, adds
-// columns, widens integer to numeric. What else differs is ErrContract. The
+// columns, widens integer to numeric and what the recipe declares as text to
+// text. What else differs is ErrContract. The
 // TableWrite comes back without columns that have no type yet; there says that
 // the table is there.
 func (s *Store) fit(ctx context.Context, tx pgx.Tx, owner string, w TableWrite) (_ TableWrite, there bool, _ error) {
@@ -126,6 +127,8 @@ func differences(t *tableInfo, owner string, w TableWrite) (add, widen []Column,
 		switch {
 		case !ok:
 			add = append(add, c)
+		case c.Declared && c.Type == recipe.Text && have.Type != recipe.Text:
+			widen = append(widen, c)
 		case have.Unit != c.Unit:
 			return nil, nil, fmt.Errorf("column %q of %s has the unit %q and not %q: %w", c.Name, w.Name, have.Unit, c.Unit, ErrContract)
 		case have.Type == c.Type, have.Type == recipe.Numeric && c.Type == recipe.Integer:
