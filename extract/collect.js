@@ -127,7 +127,8 @@ const disabled = (el) =>
  */
 function pagerOf(el, others) {
   const wrapper = closest(el, PAGED);
-  if (wrapper !== null && findOne(wrapper, NEXT) !== null) {
+  const library = wrapper === null ? null : findOne(wrapper, NEXT);
+  if (library !== null && displayed(library)) {
     return {
       next: () => findOne(wrapper, NEXT),
       previous: () => findOne(wrapper, NEXT.replaceAll('.next', '.previous')),
@@ -138,7 +139,7 @@ function pagerOf(el, others) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
     const place = around;
     const control = (words) => () => find(place, 'button,a,[role="button"],li[title]').find(
-      (c) => !contains(el, c) && staysHere(c) && wordsOn(c).some((w) => words.test(w))) ?? null;
+      (c) => !contains(el, c) && staysHere(c) && displayed(c) && wordsOn(c).some((w) => words.test(w))) ?? null;
     if (control(NEXT_WORDS)() !== null) return { next: control(NEXT_WORDS), previous: control(PREVIOUS_WORDS) };
     around = parentElement(around);
   }
@@ -198,7 +199,8 @@ async function turnPages(harvest, pager, others) {
   for (let page = 1; page <= MAX_PAGES; page++) {
     const control = pager.next();
     if (control === null || disabled(control)) {
-      harvest.proof = control === null && page > 1 ? 'none' : 'end';
+      // Taken away on the last page, or with all of the pager: then nothing is known.
+      harvest.proof = control === null && pager.previous() === null ? 'none' : 'end';
       return;
     }
     if (harvest.met()) return;

@@ -111,7 +111,7 @@ func inlineJSON(v any) (string, error) {
 }
 
 func tableJob(t *recipe.Table, vars map[string]string) jobTable {
-	j := jobTable{Name: t.Name, Rows: t.Rows, Skip: t.Skip, Optional: t.Optional || t.MinRows == 0, Fields: []jobField{}}
+	j := jobTable{Name: t.Name, Rows: t.Rows, Skip: t.Skip, Optional: t.Optional, Fields: []jobField{}}
 	if j.Rows == "" {
 		j.Rows = "all"
 	}
