@@ -127,11 +127,11 @@ func (c *chrome) enter(ctx context.Context, name string) (*group, error) {
 		return g, nil
 	}
 	c.forgetIdle()
-	made, err := run(ctx, c.mux.root(), target.CreateBrowserContext, target.CreateBrowserContextParams{DisposeOnDetach: new(true)})
+	made, err := run(ctx, c.mux.root, target.CreateBrowserContext, target.CreateBrowserContextParams{DisposeOnDetach: new(true)})
 	if err != nil {
 		return nil, fmt.Errorf("make group %q: %w", name, err)
 	}
-	send(c.mux.root(), browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+	send(c.mux.root, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
 		Behavior: browser.SetDownloadBehaviorBehaviorDeny, BrowserContextID: made.BrowserContextID,
 	}).forget()
 	g := &group{name: name, id: made.BrowserContextID, tabs: 1}
@@ -165,7 +165,7 @@ func (c *chrome) forgetIdle() {
 		return
 	}
 	delete(c.groups, oldest.name)
-	send(c.mux.root(), target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: oldest.id}).forget()
+	send(c.mux.root, target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: oldest.id}).forget()
 }
 
 // discard closes a target without waiting for it. Chrome may say that it closed
@@ -173,10 +173,7 @@ func (c *chrome) forgetIdle() {
 // renderer hangs; so it is watched until it has detached, and asked again. A
 // browser that cannot close its targets is killed: its tabs get another one.
 func (c *chrome) discard(t *tabTarget) {
-	root, s := c.mux.root(), t.session
-	if root == nil {
-		return
-	}
+	root, s := c.mux.root, t.session
 	c.wg.Go(func() {
 		ask := func() {
 			send(root, target.CloseTarget, target.CloseTargetParams{TargetID: t.id}).forget()

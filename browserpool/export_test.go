@@ -13,7 +13,7 @@ func (t *Tab) CrashRenderer() { send(t.target.session, page.Crash, cdp.Empty{}).
 
 // CloseTarget closes the tab's target under it, as a page does that closes itself.
 func (t *Tab) CloseTarget() {
-	send(t.target.chrome.mux.root(), target.CloseTarget, target.CloseTargetParams{TargetID: t.target.id}).forget()
+	send(t.target.chrome.mux.root, target.CloseTarget, target.CloseTargetParams{TargetID: t.target.id}).forget()
 }
 
 // SetMaxPayload makes the limit smaller, so that a test need not send 64 MB.
@@ -29,7 +29,7 @@ func (t *Tab) BrowserPID() int {
 
 // Targets counts the pages that are open in the tab's browser.
 func (t *Tab) Targets(ctx context.Context) (int, error) {
-	got, err := run(ctx, t.slot.current.mux.root(), target.GetTargets, target.GetTargetsParams{})
+	got, err := run(ctx, t.slot.current.mux.root, target.GetTargets, target.GetTargetsParams{})
 	n := 0
 	for _, info := range got.TargetInfos {
 		if info.Type == "page" {

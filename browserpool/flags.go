@@ -33,6 +33,7 @@ func flags(c Config, b Browser, profile string) []string {
 			"AutofillServerCommunication,PaintHolding,DestroyProfileOnBrowserClose," +
 			"ProcessPerSiteUpToMainFrameThreshold,IsolateSandboxedIframes",
 		"--password-store=basic", "--use-mock-keychain",
+		"--accept-lang=en-US,en", // the headless shell has none, and no one browses without
 
 		// Tabs behind each other work at full speed.
 		"--disable-background-timer-throttling", "--disable-renderer-backgrounding",

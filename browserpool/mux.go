@@ -42,6 +42,7 @@ func (b bufferedPipe) Close() error { return b.file.Close() }
 // lock and returns. So no tab, however chatty or dead, holds up another.
 type mux struct {
 	wire chromedp.Transport
+	root *session // of the browser itself; it stays when it is gone
 	wg   sync.WaitGroup
 
 	mu       sync.Mutex
@@ -63,17 +64,11 @@ func newMux(r, w *os.File) *mux {
 		lost:     make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 	}
-	m.sessions[""] = &session{mux: m, gone: make(chan struct{})}
+	m.root = &session{mux: m, gone: make(chan struct{})}
+	m.sessions[""] = m.root
 	m.wg.Go(m.read)
 	m.wg.Go(m.write)
 	return m
-}
-
-// root is the session of the browser itself.
-func (m *mux) root() *session {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.sessions[""]
 }
 
 // close closes the pipe, fails what is pending and waits for both goroutines.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp/jsonv2"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/target"
 )
 
 // traffic is what a page asks for, as far as it matters: what is in flight, what
@@ -25,8 +26,10 @@ type traffic struct {
 
 // request is one request in flight.
 type request struct {
+	// from is the session that tells of it: the page's or a worker's. Ids are unique
+	// among them; the script of a worker begins on its maker's and ends on its own.
+	from   *session
 	loader string // of the document that made it
-	kind   string // Chrome's resource type
 	draws  bool   // may still change what the page shows
 	bytes  int64  // of the body so far, decoded
 	hit    *capture
@@ -95,12 +98,12 @@ func (t *traffic) keepOnly(loader string) {
 var drawing = map[string]bool{"XHR": true, "Fetch": true, "Script": true, "Other": true, "": true}
 
 // network takes an event of the Network domain. The lock is held.
-func (v *visit) network(method string, params jsonv2.Value) {
+func (v *visit) network(from *session, method string, params jsonv2.Value) {
 	switch method {
 	case "Network.requestWillBeSent":
-		v.requested(params)
+		v.requested(from, params)
 	case "Network.responseReceived":
-		v.responded(params)
+		v.responded(from, params)
 	case "Network.dataReceived":
 		var ev struct {
 			ID    string `json:"requestId"`
@@ -116,7 +119,7 @@ func (v *visit) network(method string, params jsonv2.Value) {
 			ID string `json:"requestId"`
 		}
 		if decode(params, &ev) == nil {
-			v.finish(ev.ID)
+			v.finish(from, ev.ID)
 		}
 	case "Network.loadingFailed":
 		v.loadingFailed(params)
@@ -132,7 +135,7 @@ type response struct {
 	Remote  string            `json:"remoteIPAddress"`
 }
 
-func (v *visit) requested(params jsonv2.Value) {
+func (v *visit) requested(from *session, params jsonv2.Value) {
 	var ev struct {
 		ID      string `json:"requestId"`
 		Loader  string `json:"loaderId"`
@@ -169,7 +172,7 @@ func (v *visit) requested(params jsonv2.Value) {
 		}
 	}
 	r := &request{
-		loader: ev.Loader, kind: ev.Type, out: Failure{URL: ev.Request.URL},
+		from: from, loader: ev.Loader, out: Failure{URL: ev.Request.URL},
 		draws: drawing[ev.Type] && !strings.HasSuffix(ev.Request.URL, "/favicon.ico") && !strings.HasPrefix(ev.Request.URL, "data:"),
 	}
 	if hit, sniff := v.net.matches(ev.Request.URL, ev.Type); hit {
@@ -177,7 +180,7 @@ func (v *visit) requested(params jsonv2.Value) {
 			URL: ev.Request.URL, Method: ev.Request.Method, PostData: ev.Request.PostData,
 		}}
 		if ev.Request.HasPostData && ev.Request.PostData == "" {
-			r.hit.post = send(v.target.session, network.GetRequestPostData, network.GetRequestPostDataParams{RequestID: network.RequestID(ev.ID)})
+			r.hit.post = send(from, network.GetRequestPostData, network.GetRequestPostDataParams{RequestID: network.RequestID(ev.ID)})
 		}
 	}
 	if r.draws || r.hit != nil {
@@ -196,7 +199,7 @@ func (t *traffic) matches(url, kind string) (hit, sniff bool) {
 	return t.anyJSON && (kind == "XHR" || kind == "Fetch"), true
 }
 
-func (v *visit) responded(params jsonv2.Value) {
+func (v *visit) responded(from *session, params jsonv2.Value) {
 	var ev struct {
 		ID       string   `json:"requestId"`
 		Loader   string   `json:"loaderId"`
@@ -220,9 +223,9 @@ func (v *visit) responded(params jsonv2.Value) {
 	if r == nil {
 		return
 	}
-	r.out.Status = ev.Response.Status
+	r.from, r.out.Status = from, ev.Response.Status
 	if ev.Response.MIME == "text/event-stream" {
-		v.net.stopWaiting(&v.read, ev.ID) // a stream by fetch ends as little as an EventSource does
+		delete(v.read.awaits, ev.ID) // a stream by fetch ends as little as an EventSource does
 		r.draws = false
 		v.goOn()
 	}
@@ -256,11 +259,22 @@ func (v *visit) connected(r *response) {
 	v.ask(r.URL, addr.Unmap(), func(error) {})
 }
 
-func (t *traffic) stopWaiting(r *reading, id string) { delete(r.awaits, id) }
+// workerGone ends the requests of a worker that has ended.
+func (v *visit) workerGone(worker target.SessionID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for id, r := range v.net.requests {
+		if r.from.id == worker {
+			delete(v.net.requests, id)
+			delete(v.read.awaits, id)
+		}
+	}
+	v.goOn()
+}
 
 // finish: the body of a request is whole. A wanted one is asked for at once, for
 // Chrome drops bodies when the page is left.
-func (v *visit) finish(id string) {
+func (v *visit) finish(from *session, id string) {
 	r := v.net.requests[id]
 	if r == nil {
 		return
@@ -275,10 +289,10 @@ func (v *visit) finish(id string) {
 			c.response.TooLarge = true
 		} else {
 			v.net.bodies += r.bytes
-			c.body = send(v.target.session, network.GetResponseBody, network.GetResponseBodyParams{RequestID: network.RequestID(id)})
+			c.body = send(from, network.GetResponseBody, network.GetResponseBodyParams{RequestID: network.RequestID(id)})
 		}
 	}
-	v.net.stopWaiting(&v.read, id)
+	delete(v.read.awaits, id)
 	v.goOn()
 }
 
@@ -316,7 +330,7 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 		// Part of a body is no body.
 		v.net.captured = slices.DeleteFunc(v.net.captured, func(other *capture) bool { return other == c })
 	}
-	v.net.stopWaiting(&v.read, ev.ID)
+	delete(v.read.awaits, ev.ID)
 	v.goOn()
 }
 

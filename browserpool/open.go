@@ -91,10 +91,10 @@ func (t *Tab) open(ctx context.Context, r Request) (Answer, error) {
 func (t *Tab) conclude(ctx context.Context, v *visit) error {
 	v.mu.Lock()
 	err := v.err
-	broken := v.broken
+	broken, committed := v.broken, v.documents > 0
 	v.mu.Unlock()
 	switch {
-	case err == nil, errors.Is(err, ErrUnreachable), errors.Is(err, ErrDownload):
+	case err == nil, !committed && (errors.Is(err, ErrUnreachable) || errors.Is(err, ErrDownload)):
 		t.target.leave()
 		return err
 	case errors.Is(err, ErrTimeout):
@@ -123,6 +123,8 @@ func (t *Tab) giveUp() {
 // before what that made fail.
 func (t *Tab) reason(ctx context.Context, err error) error {
 	switch {
+	case errors.Is(err, ErrUnreachable), errors.Is(err, ErrDownload):
+		return err
 	case t.pool.ctx.Err() != nil:
 		return ErrClosed
 	case errors.Is(err, ErrTimeout), errors.Is(err, ErrRefused), errors.Is(err, ErrNoBrowser), errors.Is(err, ErrCrashed):

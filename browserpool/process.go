@@ -81,7 +81,7 @@ func startProcess(ctx context.Context, c Config, b Browser, run user, f *folder,
 
 // run0 asks the browser for its version, the first sign of life.
 func run0(ctx context.Context, p *process) (browser.GetVersionResult, error) {
-	return run(ctx, p.mux.root(), browser.GetVersion, cdp.Empty{})
+	return run(ctx, p.mux.root, browser.GetVersion, cdp.Empty{})
 }
 
 // start makes the pipes and the process. From then on one goroutine owns the

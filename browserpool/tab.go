@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,7 +60,8 @@ type tabTarget struct {
 
 	mu    sync.Mutex
 	visit *visit        // that gets the events, nil between pages
-	empty chan struct{} // closed when that about:blank has committed
+	empty chan struct{} // closed when that about:blank has committed, then nil
+	blank bool          // it is what the target shows
 }
 
 // ready makes sure that the tab has a whole target in the group.
@@ -87,13 +89,16 @@ func (t *Tab) ready(ctx context.Context, name string) error {
 		if t.target, err = c.open(ctx, name); err == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return err
-		}
-		if c.alive() {
+		case !c.alive():
+		case errors.Is(err, context.DeadlineExceeded):
 			t.pool.log.Warn("browser opens no tab and is killed", "profile", c.home, "error", err)
+			c.kill()
+		default:
+			return err // it answers, and says no
 		}
-		c.kill()
 		<-c.gone
 	}
 	return fmt.Errorf("%w: %w", ErrCrashed, err)
@@ -116,13 +121,9 @@ func (c *chrome) open(ctx context.Context, name string) (*tabTarget, error) {
 		return nil, err
 	}
 	t := &tabTarget{chrome: c, group: g, scripts: map[script]page.ScriptIdentifier{}}
-	root := c.mux.root()
-	if root == nil {
-		c.leave(g)
-		return nil, errLost
-	}
+	root := c.mux.root
 	made, err := run(ctx, root, target.CreateTarget, target.CreateTargetParams{
-		URL: blankURL, BrowserContextID: g.id, Width: defaultWidth, Height: defaultHeight,
+		URL: blankURL, BrowserContextID: g.id,
 	})
 	if err != nil {
 		c.leave(g)
@@ -160,6 +161,7 @@ func (t *tabTarget) setUp(ctx context.Context) error {
 		// Only one tab of a window is visible in Chrome's own headless mode; the
 		// others would get no frames. This makes each believe that it is.
 		send(s, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
+		send(s, target.SetAutoAttach, workersOnly),
 	}
 	for _, c := range calls {
 		if err := c.wait(ctx, nil); err != nil {
@@ -194,8 +196,10 @@ func (t *tabTarget) event(method string, params jsonv2.Value) {
 		t.chrome.mux.fail(t.session.id, errCrashed)
 	}
 	switch {
+	case strings.HasPrefix(method, "Target."):
+		t.workers(v, method, params)
 	case v != nil:
-		v.event(method, params)
+		v.event(t.session, method, params)
 	case method == "Fetch.requestPaused":
 		t.abort(params)
 	case method == "Page.frameNavigated":
@@ -232,7 +236,7 @@ func (t *tabTarget) dismiss(params jsonv2.Value) {
 // when the next page opens. left waits for it.
 func (t *tabTarget) leave() {
 	t.mu.Lock()
-	t.empty = make(chan struct{})
+	t.empty, t.blank = make(chan struct{}), false
 	t.mu.Unlock()
 	t.leaving = send(t.session, page.Navigate, page.NavigateParams{URL: blankURL})
 }
@@ -242,7 +246,11 @@ func (t *tabTarget) emptied(params jsonv2.Value) {
 	var ev frameNavigated
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if decode(params, &ev) == nil && ev.Frame.ParentID == "" && ev.Frame.URL == blankURL && t.empty != nil {
+	if decode(params, &ev) != nil || ev.Frame.ParentID != "" {
+		return
+	}
+	t.blank = ev.Frame.URL == blankURL // a page that sends itself on may come after it
+	if t.blank && t.empty != nil {
 		close(t.empty)
 		t.empty = nil
 	}
@@ -271,15 +279,16 @@ func (t *tabTarget) left(ctx context.Context) bool {
 	if err != nil || result.ErrorText != "" {
 		return false
 	}
-	if empty == nil {
-		return true
+	if empty != nil {
+		select {
+		case <-empty:
+		case <-ctx.Done():
+			return false
+		}
 	}
-	select {
-	case <-empty:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.blank
 }
 
 // stop makes a page that did not end well let go of its renderer: pending loads

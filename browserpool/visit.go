@@ -111,9 +111,9 @@ func (v *visit) endLocked() {
 	}
 }
 
-// event takes one event of the tab. It is called by the mux's reader and does
+// event takes one event of the tab or of one of its workers. It is called by the mux's reader and does
 // not block.
-func (v *visit) event(method string, params jsonv2.Value) {
+func (v *visit) event(from *session, method string, params jsonv2.Value) {
 	switch method {
 	case "Inspector.targetCrashed":
 		v.fail(ErrCrashed)
@@ -125,6 +125,10 @@ func (v *visit) event(method string, params jsonv2.Value) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.over {
+		return
+	}
+	if from != v.target.session {
+		v.network(from, method, params)
 		return
 	}
 	switch method {
@@ -139,7 +143,7 @@ func (v *visit) event(method string, params jsonv2.Value) {
 	case "Page.frameNavigated":
 		v.navigated(params)
 	default:
-		v.network(method, params)
+		v.network(from, method, params)
 	}
 }
 
