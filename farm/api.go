@@ -82,7 +82,6 @@ type TableSummary struct {
 	// Rejections are examples of values that did not fit, Conflict one of rows that two pages gave differently.
 	Rejections []string
 	Conflict   string
-	Proofs     map[extract.Proof]int // pages by proof
 }
 
 // Failure is one page that did not end well.

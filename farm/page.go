@@ -23,7 +23,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	if err != nil {
 		return err
 	}
-	end := w.allowed(ctx, v, p)
+	end := w.allowed(ctx, p)
 	var tables []extract.Table
 	var reading *extract.Reading
 	if end == nil {
@@ -56,7 +56,7 @@ type pageRows struct {
 }
 
 // allowed asks robots.txt, and slows the host down where that asks for it.
-func (w *work) allowed(ctx context.Context, v *store.Visit, p store.Page) *ending {
+func (w *work) allowed(ctx context.Context, p store.Page) *ending {
 	if !w.recipe.Polite.ObeyRobots {
 		return nil
 	}

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -25,8 +26,8 @@ func TestSitemap(t *testing.T) {
 	})
 	mux.HandleFunc("/b.xml.gz", func(w http.ResponseWriter, _ *http.Request) {
 		z := gzip.NewWriter(w)
-		fmt.Fprint(z, `<urlset><url><loc>https://x.example/2</loc></url></urlset>`)
-		if err := z.Close(); err != nil {
+		_, err := fmt.Fprint(z, `<urlset><url><loc>https://x.example/2</loc></url></urlset>`)
+		if err := errors.Join(err, z.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -3,7 +3,6 @@ package farm
 import (
 	"context"
 
-	"github.com/tabfarm/tabfarm/extract"
 	"github.com/tabfarm/tabfarm/recipe"
 	"github.com/tabfarm/tabfarm/store"
 )
@@ -38,7 +37,7 @@ func (f *Farm) Summary(ctx context.Context, runID int64) (Summary, error) {
 		t := TableSummary{
 			Name: owner.Name, Inserted: c.Inserted, Updated: c.Updated, Unchanged: c.Unchanged, Rejected: c.Rejected,
 			Duplicates: c.Duplicates, Conflicts: c.Conflicts, Gone: c.Gone,
-			Rejections: c.Rejections, Conflict: c.Conflict, Proofs: map[extract.Proof]int{},
+			Rejections: c.Rejections, Conflict: c.Conflict,
 		}
 		s.Tables = append(s.Tables, t)
 	}
