@@ -434,3 +434,32 @@ func TestLoad(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A variable that only another URL of the list has does not multiply a page.
+func TestExpandLeavesOutVariablesOfOtherURLs(t *testing.T) {
+	t.Parallel()
+	r, err := Parse("a.yaml", []byte(`urls:
+  - https://a.example/{month}
+  - https://a.example/plain
+with: {month: [a, b], day: [1, 2]}
+tables: {t: {key: [day, x]}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for a, err := range r.Expand(t.Context(), &r.Kinds[0], &given{}, time.Now()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(a.Page, " ", a.Vars))
+	}
+	want := []string{
+		"https://a.example/a#~day=1 map[day:1 month:a]", "https://a.example/a#~day=2 map[day:2 month:a]",
+		"https://a.example/b#~day=1 map[day:1 month:b]", "https://a.example/b#~day=2 map[day:2 month:b]",
+		"https://a.example/plain#~day=1 map[day:1]", "https://a.example/plain#~day=2 map[day:2]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("pages:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
