@@ -73,7 +73,7 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 	}
 	reading, err := extract.Decode(a.Payload)
 	if err != nil {
-		return nil, nil, &ending{outcome: ScriptError, message: fmt.Sprintf("the page could not be read: %v", err), again: true}
+		return nil, nil, unreadable(err)
 	}
 	tables, err := extract.Tables(reading, sources(a), kind, vars)
 	if err == nil {
@@ -83,7 +83,19 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 	if !errors.As(err, &problem) {
 		return reading, tables, &ending{outcome: ScriptError, message: err.Error()}
 	}
-	return reading, tables, explain(problem, reading, a, kind)
+	return reading, tables, explain(problem, reading, tables, a, kind)
+}
+
+// unreadable words an error of extract.Decode.
+func unreadable(err error) *ending {
+	if errors.Is(err, extract.ErrTooLarge) {
+		return tooLarge()
+	}
+	return &ending{outcome: ScriptError, message: fmt.Sprintf("the page could not be read: %v", err), again: true}
+}
+
+func tooLarge() *ending {
+	return &ending{outcome: TooLarge, message: "the page holds more text than is read of one page (tens of MB). Narrow it down with from:"}
 }
 
 // noAnswer words the end of a page that was not read at all.
@@ -107,7 +119,7 @@ func noAnswer(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Dur
 	case errors.Is(err, browserpool.ErrDownload):
 		return &ending{outcome: NotHTML, message: "the URL is a download and no page"}
 	case errors.Is(err, browserpool.ErrTooLarge):
-		return &ending{outcome: TooLarge, message: fmt.Sprintf("the page holds more than the %d MB of text that are read of one page. Narrow it down with from:", browserpool.MaxPayload>>20)}
+		return tooLarge()
 	case errors.Is(err, browserpool.ErrCrashed):
 		return &ending{outcome: BrowserCrashed, message: "the page's tab crashed or closed itself", again: true}
 	}
@@ -179,12 +191,12 @@ func notHTML(a browserpool.Answer) *ending {
 
 // explain looks behind a problem of reading for what caused it: a failed request
 // of the page, a script that broke, a page that never came to rest.
-func explain(p *extract.Problem, r *extract.Reading, a browserpool.Answer, kind *recipe.Kind) *ending {
+func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a browserpool.Answer, kind *recipe.Kind) *ending {
 	e := &ending{outcome: Outcome(p.Outcome), message: p.Message}
 	if e.outcome != SelectorMissing && e.outcome != Empty && e.outcome != Incomplete {
 		return e
 	}
-	bare := e.outcome != Incomplete // nothing of the table was there
+	bare := !slices.ContainsFunc(tables, func(t extract.Table) bool { return len(t.Rows) > 0 })
 	switch {
 	case len(a.Failed) > 0:
 		f := a.Failed[0]

@@ -135,7 +135,8 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 	}
 	reading, err := extract.Decode(a.Payload)
 	if err != nil {
-		out.Outcome, out.Message = ScriptError, fmt.Sprintf("the page could not be read: %v", err)
+		end := unreadable(err)
+		out.Outcome, out.Message = end.outcome, end.message
 		return out, nil
 	}
 	out.Grids = reading.Grids
@@ -151,7 +152,7 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 	end := &ending{outcome: OK}
 	switch {
 	case problem != nil:
-		end = explain(problem, reading, a, kind)
+		end = explain(problem, reading, tables, a, kind)
 	case !reading.Settled:
 		end = &ending{outcome: Incomplete, message: fmt.Sprintf("the page had not come to rest after %s", limit)}
 	}

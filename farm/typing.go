@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -304,7 +305,46 @@ func (c *contract) write(lang string, t *extract.Table) (store.TableWrite, error
 			w.Rows[r] = append(w.Rows[r], value)
 		}
 	}
-	return w, nil
+	return w, c.checkTypedKeys(&w)
+}
+
+// checkTypedKeys finds rows whose keys differ as text and are one value, such as
+// 1,000 and 1000. Those that differ as text and are equal were met by extract.
+func (c *contract) checkTypedKeys(w *store.TableWrite) error {
+	if len(c.spec.Key) == 0 || slices.Contains(c.spec.Key, "_row") {
+		return nil
+	}
+	var at []int
+	for i, col := range w.Columns {
+		if slices.Contains(c.spec.Key, col.Name) && col.Type != recipe.Text {
+			at = append(at, i)
+		}
+	}
+	if len(at) == 0 {
+		return nil // texts are their own values
+	}
+	seen := make(map[string]int, len(w.Rows))
+	for r, row := range w.Rows {
+		var key strings.Builder
+		for i, col := range w.Columns {
+			if slices.Contains(c.spec.Key, col.Name) {
+				fmt.Fprintf(&key, "%d:%s", len(*row[i]), *row[i])
+			}
+		}
+		first, twice := seen[key.String()]
+		if !twice {
+			seen[key.String()] = r
+			continue
+		}
+		var words []string
+		for _, i := range at {
+			words = append(words, w.Columns[i].Name+"="+*row[i])
+		}
+		return &extract.Problem{Outcome: string(DuplicateKey), Table: w.Name, Message: fmt.Sprintf(
+			"%s: rows %d and %d are written differently and have the same key %s. Declare type: text for it, or take another key. Nothing of this page was stored.",
+			w.Name, first+1, r+1, strings.Join(words, ", "))}
+	}
+	return nil
 }
 
 // badKey words that a key column has no value in a row: fits says that the cell
