@@ -39,13 +39,19 @@ type program struct {
 func (at *place) newProgram(t *testing.T) *program {
 	t.Helper()
 	p := &program{t: t, path: at.program, site: startSite(t), dir: t.TempDir()}
-	text := fmt.Sprintf(slowRecipe, p.site.URL)
-	if err := os.WriteFile(filepath.Join(p.dir, "days.yaml"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	p.write("")
 	p.env = append(os.Environ(), "HOME="+p.dir, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "TMPDIR="+at.dir,
 		"TABFARM_NETWORK_ALLOW_PRIVATE=127.0.0.1", "TABFARM_DATABASE_URL="+pgtest.DSN(t))
 	return p
+}
+
+// write writes the recipe with more at its end.
+func (p *program) write(more string) {
+	p.t.Helper()
+	text := fmt.Sprintf(slowRecipe, p.site.URL) + more
+	if err := os.WriteFile(filepath.Join(p.dir, "days.yaml"), []byte(text), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // command is a tabfarm that is started later; its output is in the buffers.
@@ -82,9 +88,11 @@ func (at *place) testFirstDrains(t *testing.T) {
 		signal syscall.Signal
 		code   int
 		told   string
+		then   func(*testing.T, *program, string) // gets the number of ended pages
 	}{
-		{"Ctrl-C", syscall.SIGINT, exitInterrupt, `(?m)^\^C finishing .*, press again to stop now$`},
-		{"SIGTERM", syscall.SIGTERM, exitTerminated, `(?m)^finishing .*, a second SIGTERM stops now$`},
+		{"Ctrl-C, run again", syscall.SIGINT, exitInterrupt, `(?m)^\^C finishing .*, press again to stop now$`, runAgain},
+		{"SIGTERM, resume", syscall.SIGTERM, exitTerminated, `(?m)^finishing .*, a second SIGTERM stops now$`, resume},
+		{"Ctrl-C, recipe changed", syscall.SIGINT, exitInterrupt, `(?m)^\^C finishing `, runChanged},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -107,22 +115,56 @@ func (at *place) testFirstDrains(t *testing.T) {
 			if m == nil {
 				t.Fatalf("standard output says\n%s", stdout)
 			}
-
-			again, stdout, stderr := p.command("run", "days.yaml", "--tabs", "2")
-			if err := again.Run(); err != nil {
-				t.Fatalf("%v; said\n%s%s", err, stdout, stderr)
-			}
-			if want := fmt.Sprintf("run 1 goes on at %s of 40 pages (--new starts over)\n", m[1]); !strings.Contains(stderr.String(), want) {
-				t.Errorf("standard error says %q, want %q", stderr, want)
-			}
-			if want := "days  40 of 40 pages ok\n  days        1,216 inserted   0 updated   0 unchanged\n"; stdout.String() != want {
-				t.Errorf("standard output says %q, want %q", stdout, want)
-			}
-			if n := p.site.matching("/calendar?month="); n != 40 {
-				t.Errorf("%d requests for pages, want 40", n)
-			}
+			tt.then(t, p, m[1])
 		})
 	}
+}
+
+// expect runs a command to its end and compares what it prints and, line by
+// line, what it says beside.
+func (p *program) expect(t *testing.T, code int, stdout, said string, args ...string) {
+	t.Helper()
+	cmd, out, beside := p.command(args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if got := exitCode(t, cmd); got != code {
+		t.Fatalf("%q: exit code %d, want %d; said\n%s%s", args, got, code, out, beside)
+	}
+	if out.String() != stdout {
+		t.Errorf("%q: standard output says %q, want %q", args, out, stdout)
+	}
+	if !strings.Contains(beside.String(), said) {
+		t.Errorf("%q: standard error says %q, want %q", args, beside, said)
+	}
+}
+
+// allDays is the summary of a run that came to its end.
+const allDays = "days  40 of 40 pages ok\n  days        1,216 inserted   0 updated   0 unchanged\n"
+
+func runAgain(t *testing.T, p *program, ended string) {
+	t.Helper()
+	p.expect(t, exitOK, allDays, "run 1 goes on at "+ended+" of 40 pages (--new starts over)\n", "run", "days.yaml", "--tabs", "2")
+	if n := p.site.matching("/calendar?month="); n != 40 {
+		t.Errorf("%d requests for pages, want 40", n)
+	}
+}
+
+func resume(t *testing.T, p *program, ended string) {
+	t.Helper()
+	p.expect(t, exitOK, allDays, "run 1 goes on at "+ended+" of 40 pages\n", "resume", "1", "--tabs", "2")
+	if n := p.site.matching("/calendar?month="); n != 40 {
+		t.Errorf("%d requests for pages, want 40", n)
+	}
+}
+
+// runChanged changes the recipe: a new run begins, and the old one is closed.
+func runChanged(t *testing.T, p *program, _ string) {
+	t.Helper()
+	p.write("# changed\n")
+	p.expect(t, exitOK, "days  1 of 1 page ok\n  days            0 inserted   0 updated   31 unchanged\n",
+		"the recipe changed: run 2 begins, run 1 is closed as superseded\n", "run", "days.yaml", "--limit", "1")
+	p.expect(t, exitUsage, "", "tabfarm: error: run 1 is superseded and does not go on\n", "resume", "1")
 }
 
 // The second Ctrl-C stops at once; no Chrome and no profile folder is left, and
@@ -130,10 +172,7 @@ func (at *place) testFirstDrains(t *testing.T) {
 func (at *place) testSecondStops(t *testing.T) {
 	t.Parallel()
 	p := at.newProgram(t)
-	text := strings.ReplaceAll(fmt.Sprintf(slowRecipe, p.site.URL), "page_delay=200ms", "page_delay=5m")
-	if err := os.WriteFile(filepath.Join(p.dir, "days.yaml"), []byte(text+"page: {timeout: 9m}\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	p.write("page: {ready: \"#never\", timeout: 9m}\n")
 	cmd, stdout, stderr := p.command("run", "days.yaml", "--tabs", "1")
 	told := newSafeBuffer()
 	cmd.Stderr = told
@@ -158,4 +197,7 @@ func (at *place) testSecondStops(t *testing.T) {
 	if want := "days: stopped at 0 of 40 pages, run 1. The same command goes on.\n"; stdout.String() != want {
 		t.Errorf("standard output says %q, want %q", stdout, want)
 	}
+	p.expect(t, exitOK, "run 1 of days is cancelled at 0 of 40 pages\n", "", "cancel", "1")
+	p.expect(t, exitUsage, "", "tabfarm: error: run 1 is cancelled and does not go on\n", "resume", "1")
+	p.expect(t, exitUsage, "", "tabfarm: error: run 1 is cancelled already\n", "cancel", "1")
 }

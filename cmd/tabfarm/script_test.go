@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,7 +80,8 @@ func (p *place) clear(t *testing.T) func() {
 // they have:
 //
 //	exits CODE COMMAND...   runs a command that must end with this exit code
-//	database                a database of its own, in TABFARM_DATABASE_URL
+//	database [plain]        a database of its own, in TABFARM_DATABASE_URL; plain: as a role without
+//	                        rights, with the superuser's address in ADMIN
 //	demosite [RECIPE...]    the demo site, in SITE, allowed; writes these of its recipes
 //	repair                  the site's broken pages are mended
 //	requests N PREFIX       the site was asked N times for paths that begin so, since the last time
@@ -159,8 +162,30 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func cmdDatabase(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Setenv("TABFARM_DATABASE_URL", pgtest.Empty(stateOf(ts).t))
+func cmdDatabase(ts *testscript.TestScript, _ bool, args []string) {
+	t := stateOf(ts).t
+	if len(args) == 0 {
+		ts.Setenv("TABFARM_DATABASE_URL", pgtest.Empty(t))
+		return
+	}
+	admin := pgtest.AdminURL(t)
+	psql := func(sql string) {
+		//nolint:noctx // it also runs after the test's context has ended
+		if out, err := exec.Command("psql", "-qd", admin, "-c", sql).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", sql, err, out)
+		}
+	}
+	role := fmt.Sprintf("tabfarm_test_role_%d", rand.Uint64())
+	psql("CREATE ROLE " + role + " LOGIN PASSWORD 'hunter2'")
+	t.Cleanup(func() { psql("DROP ROLE " + role) }) // after the database is dropped
+	address := pgtest.Empty(t)
+	ts.Setenv("ADMIN", address)
+	u, err := url.Parse(address)
+	ts.Check(err)
+	u.User = url.UserPassword(role, "hunter2")
+	ts.Setenv("TABFARM_DATABASE_URL", u.String())
+	ts.Setenv("ROLE", role)
+	ts.Setenv("DATABASE", strings.TrimPrefix(u.Path, "/"))
 }
 
 // watchedSite is a demo site whose requests are counted.

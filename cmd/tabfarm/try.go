@@ -114,7 +114,9 @@ func (a *app) printTried(t farm.Tried, o tryOptions) error {
 	}
 	switch {
 	case o.format == formatJSON && o.grid:
-		return errors.Join(printJSON(a.stdout, newGridReport(t, o.limit)), exit(code))
+		if err := printJSON(a.stdout, newGridReport(t, o.limit)); err != nil {
+			return err
+		}
 	case o.format == formatJSON:
 		return errors.Join(printJSON(a.stdout, newTryReport(t, o.limit)), exit(code))
 	case o.format != formatTable && o.grid:
@@ -329,7 +331,6 @@ func newTryReport(t farm.Tried, limit int) tryReport {
 type gridsReport struct {
 	URL     string       `json:"url"`
 	Outcome farm.Outcome `json:"outcome"`
-	Message string       `json:"message"`
 	Grids   []gridReport `json:"grids"`
 }
 
@@ -347,7 +348,7 @@ type gridReport struct {
 // newGridReport leaves out what is no row of data: repeated headers, section
 // rows and placeholders.
 func newGridReport(t farm.Tried, limit int) gridsReport {
-	report := gridsReport{URL: t.URL, Outcome: t.Outcome, Message: t.Message, Grids: []gridReport{}}
+	report := gridsReport{URL: t.URL, Outcome: t.Outcome, Grids: []gridReport{}}
 	for _, g := range t.Grids {
 		out := gridReport{
 			Selector: g.Selector, Caption: g.Caption, Complete: g.Complete, Proof: g.Proof, Total: g.Total,
