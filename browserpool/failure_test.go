@@ -68,7 +68,7 @@ func failing() map[string]struct {
 			if err != nil {
 				return
 			}
-			defer c.Close()
+			defer func() { _ = c.Close() }()
 			for _, b := range "HTTP/1.1 200 OK\r\nX-Slow: " + strings.Repeat("x", 1000) {
 				if _, err := fmt.Fprintf(c, "%c", b); err != nil {
 					return

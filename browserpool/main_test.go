@@ -9,8 +9,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(helperDir) != "" {
-		helper()
-		return
+		os.Exit(helper())
 	}
 	chrometest.Main(m)
 }

@@ -332,6 +332,27 @@ func TestCapture(t *testing.T) {
 	}
 }
 
+// TestCaptureTooLarge: a body past the limit is named and left out.
+func TestCaptureTooLarge(t *testing.T) {
+	t.Parallel()
+	s := site(t, map[string]http.HandlerFunc{
+		"/page": html(`<body></body><script>fetch('/big').then(async r => { for await (const _ of r.body); document.body.innerHTML = '<li>x</li>' })</script>`),
+		"/big": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			piece := bytes.Repeat([]byte("1"), 1<<20)
+			for range browserpool.MaxBody>>20 + 1 {
+				if _, err := w.Write(piece); err != nil {
+					return
+				}
+			}
+		},
+	})
+	a, err := open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL + "/page", Capture: []string{"/big"}})
+	if err != nil || len(a.Responses) != 1 || !a.Responses[0].TooLarge || a.Responses[0].Body != nil {
+		t.Errorf("%v, captured %d responses", err, len(a.Responses))
+	}
+}
+
 // TestTurnAndMore has a script that asks for two turns and announces two loads,
 // each of which is shorter than the deadline while all together are longer.
 func TestTurnAndMore(t *testing.T) {
