@@ -152,6 +152,7 @@ const (
 	codeFeature         = "0A000" // also: a cached plan whose result type changed
 	codeForeignKey      = "23503"
 	codeUniqueViolation = "23505"
+	codeProtocol        = "08P01" // also: too few parameters
 	codeSerialization   = "40001"
 	codeDeadlock        = "40P01"
 	codeSyntax          = "42601"
@@ -167,7 +168,7 @@ const (
 // isOutage says that a code is about the connection and not about a statement: a
 // lost one, a refused login, a server that shuts down, no such database.
 func isOutage(code string) bool {
-	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "28") || strings.HasPrefix(code, "57P") || code == "3D000" || code == "53300"
+	return strings.HasPrefix(code, "08") && code != codeProtocol || strings.HasPrefix(code, "28") || strings.HasPrefix(code, "57P") || code == "3D000" || code == "53300"
 }
 
 func translatePG(verb string, pg *pgconn.PgError) error {

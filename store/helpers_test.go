@@ -107,6 +107,19 @@ func (d *db) text(sql string) (out string) {
 	return out
 }
 
+// fails is the error of a query, wherever it comes.
+func (d *db) fails(sql string) error {
+	rows, err := d.Query(d.t.Context(), sql)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		d.t.Logf("%s: %d values", sql, len(rows.Values()))
+	}
+	return rows.Err()
+}
+
 // pagesOf are n pages of one host, numbered from 1.
 func pagesOf(host string, n int) iter.Seq2[store.NewPage, error] {
 	return func(yield func(store.NewPage, error) bool) {

@@ -57,8 +57,25 @@ func (s *Store) Migrate(ctx context.Context) error {
 		if err := s.goose(ctx); err != nil {
 			return err
 		}
+	default:
+		if err := s.makeResults(ctx); err != nil {
+			return err
+		}
 	}
 	return s.makeReaders(ctx)
+}
+
+// makeResults makes the schema of the results where database.schema has come to
+// name another one since the set-up.
+func (s *Store) makeResults(ctx context.Context) error {
+	r, err := s.rights(ctx)
+	if err != nil || r.hasResults {
+		return err
+	}
+	if err := s.needRights(ctx); err != nil {
+		return err
+	}
+	return s.makeSchemas(ctx)
 }
 
 // latestMigration is the number of the newest embedded migration.
