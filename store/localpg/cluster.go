@@ -57,7 +57,7 @@ func lastLines(text []byte, n int) string {
 
 // make makes the cluster where there is none: in a folder beside it first, so
 // that an interrupted initdb leaves nothing that looks like one.
-func (c *cluster) make(ctx context.Context) error {
+func (c *cluster) make(ctx context.Context, settings map[string]string) error {
 	if exists(c.places.data) {
 		return nil
 	}
@@ -89,10 +89,13 @@ func (c *cluster) make(ctx context.Context) error {
 	}
 	// C.UTF-8 sorts by code point and knows letters of all scripts; not every
 	// system has it.
+	args := []string{"--pgdata=" + draft, "--username=" + adminRole, "--pwfile=" + pwfile, "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"}
+	if settings["fsync"] == "off" {
+		args = append(args, "--no-sync")
+	}
 	var failed error
 	for _, locale := range []string{"C.UTF-8", "C"} {
-		if _, failed = c.command(ctx, "initdb", "--pgdata="+draft, "--username="+adminRole, "--pwfile="+pwfile,
-			"--auth=scram-sha-256", "--encoding=UTF8", "--locale="+locale, "--no-instructions"); failed == nil {
+		if _, failed = c.command(ctx, "initdb", append(args, "--locale="+locale)...); failed == nil {
 			break
 		}
 		if err := os.RemoveAll(draft); err != nil {

@@ -90,7 +90,7 @@ func StartWith(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	c := &cluster{places: p, programs: programs, log: o.Log}
-	if err := c.make(ctx); err != nil {
+	if err := c.make(ctx, o.Settings); err != nil {
 		return nil, err
 	}
 	s := &Server{Dir: p.dir, places: p, Version: programs.version}

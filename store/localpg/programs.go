@@ -65,7 +65,10 @@ const oldest = 14
 // findPrograms picks the release to use: that of the data where there are some,
 // else the newest.
 func findPrograms(ctx context.Context, data string) (programs, error) {
-	folders := programFolders(ctx)
+	return pickPrograms(ctx, programFolders(ctx), data)
+}
+
+func pickPrograms(ctx context.Context, folders []string, data string) (programs, error) {
 	var found []programs
 	for _, bin := range folders {
 		if p, ok := programsIn(ctx, bin); ok {
