@@ -16,6 +16,7 @@ import (
 	"github.com/tabfarm/tabfarm/internal/demosite"
 	"github.com/tabfarm/tabfarm/recipe"
 	"github.com/tabfarm/tabfarm/store"
+	"github.com/tabfarm/tabfarm/store/localpg"
 )
 
 // demoRecipes are run by the demo, in this order.
@@ -108,7 +109,12 @@ func (a *app) demoChrome(ctx context.Context) error {
 
 func (a *app) demoPostgres(ctx context.Context) error {
 	if _, err := a.openStore(ctx, writes); err != nil {
-		a.demoLine("Postgres", "not ready")
+		state := "not ready"
+		var programs *localpg.ErrNoPrograms
+		if errors.As(err, &programs) {
+			state = "not found"
+		}
+		a.demoLine("Postgres", state)
 		return err
 	}
 	if a.local == nil {

@@ -43,7 +43,7 @@ type place struct {
 // real Postgres. When all is done nothing of it may be left.
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "tabfarm-test-") //nolint:usetesting // t.TempDir is for root alone
+	dir, err := os.MkdirTemp("", "tabfarm-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,6 @@ func cmdDatabase(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	admin := pgtest.AdminURL(t)
 	psql := func(sql string) {
-		//nolint:noctx // it also runs after the test's context has ended
 		if out, err := exec.Command("psql", "-qd", admin, "-c", sql).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v: %s", sql, err, out)
 		}

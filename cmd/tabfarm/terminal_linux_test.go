@@ -44,7 +44,7 @@ func (at *place) testTerminal(t *testing.T) {
 	t.Parallel()
 	p := at.newProgram(t)
 	master, terminal := openTerminal(t)
-	cmd, stdout, _ := p.command("run", "days.yaml", "--tabs", "4", "--limit", "12")
+	cmd, stdout, _ := p.command("run", "days.yaml", "--tabs", "4")
 	cmd.Env = append(cmd.Env, "TERM=xterm")
 	cmd.Stderr = terminal
 	if err := cmd.Start(); err != nil {
@@ -60,12 +60,12 @@ func (at *place) testTerminal(t *testing.T) {
 	if code := exitCode(t, cmd); code != exitOK {
 		t.Fatalf("exit code %d; said\n%s%s", code, stdout, screen)
 	}
-	for _, want := range []string{`\[> {17}\] 0/12 pages  0 rows`, `\[=+> *\] \d+/12 pages  \d+ rows  [\d.]+/(s|min)  \d+ s left`} {
+	for _, want := range []string{`\[> {17}\] 0/40 pages  0 rows`, `\[=+> *\] \d+/40 pages  \d+ rows  [\d.]+/(s|min)  \d+ s left`} {
 		if !regexp.MustCompile(want).Match(screen) {
 			t.Errorf("the screen lacks %s:\n%q", want, screen)
 		}
 	}
-	if want := "days  12 of 12 pages ok\n"; !regexp.MustCompile(`^` + want).MatchString(stdout.String()) {
+	if want := "days  40 of 40 pages ok\n"; !regexp.MustCompile(`^` + want).MatchString(stdout.String()) {
 		t.Errorf("standard output says %q", stdout)
 	}
 }

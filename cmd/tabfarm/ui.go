@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -97,6 +98,7 @@ func explain(err error) *failure {
 		open      *store.RunOpenError
 		programs  *localpg.ErrNoPrograms
 		release   *localpg.ErrVersion
+		path      *fs.PathError
 	)
 	switch {
 	case err == nil:
@@ -120,6 +122,10 @@ func explain(err error) *failure {
 		return &failure{code: exitUsage, err: err, hint: "it was begun a moment ago, elsewhere; the same command goes on with it"}
 	case errors.As(err, &rights), errors.As(err, &version), errors.Is(err, store.ErrPooler), errors.Is(err, store.ErrNotMigrated):
 		return &failure{code: exitMissing, err: err}
+	case errors.Is(err, store.ErrWorkerLost):
+		return &failure{code: exitMissing, err: err, hint: "the run can go on: the same command again"}
+	case errors.As(err, &path):
+		return &failure{code: exitMissing, err: err} // a folder that is not there or not ours, a full disk
 	case outOfResources(err):
 		return &failure{code: exitMissing, err: err, hint: "the database server needs room, or its rights back"}
 	case errors.Is(err, store.ErrUnreachable):

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,6 +32,10 @@ func TestExitCodes(t *testing.T) {
 		{"no browser", fmt.Errorf("start: %w", browserpool.ErrNoBrowser), exitMissing},
 		{"a browser that does not start", &browserpool.StartError{Err: errors.New("x")}, exitMissing},
 		{"no database", fmt.Errorf("open: %w", store.ErrUnreachable), exitMissing},
+		{"a lost worker", fmt.Errorf("work: %w", store.ErrWorkerLost), exitMissing},
+		{"a folder of somebody else", &fs.PathError{Op: "mkdir", Path: "/data", Err: syscall.EACCES}, exitMissing},
+		{"a full disk of the server", &store.StatementError{Code: "53100"}, exitMissing},
+		{"a statement of ours that is wrong", &store.StatementError{Code: "42601"}, exitBug},
 		{"Ctrl-C", &interrupted{signal: syscall.SIGINT}, exitInterrupt},
 		{"SIGTERM", errors.Join(&interrupted{signal: syscall.SIGTERM}, errors.New("beside")), exitTerminated},
 		{"cancelled", context.Canceled, exitInterrupt},
