@@ -92,6 +92,7 @@ func (p *place) testScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
+		WorkdirRoot:         p.dir, // testscript's own folder stays where only some scripts are run
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               p.setUpScript,
