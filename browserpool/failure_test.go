@@ -89,7 +89,9 @@ func failing() map[string]struct {
 			w.Header().Set("Content-Length", "100000")
 			fmt.Fprint(w, "<!doctype html><li>a</li>")
 		}, ending{err: browserpool.ErrUnreachable, status: 200, word: "net::ERR_CONTENT_LENGTH_MISMATCH"}},
-		"goes away while read": {html(`<li>old</li><script>setTimeout(() => location.href = '/good', 40)</script>`), ending{payload: goodRows, status: 200}},
+		"goes away while read": {html(`<li>old</li><script>setTimeout(() => location.href = '/later', 5)</script>`), ending{payload: goodRows, status: 200}},
+		"goes to a download":   {html(`<li>a</li><script>setTimeout(() => location.href = '/file', 5)</script>`), ending{payload: `["a"]`, status: 200}},
+		"goes nowhere":         {html(`<li>a</li><script>setTimeout(() => location.href = '/nothing', 5)</script>`), ending{payload: `["a"]`, status: 200}},
 		"before unload":        {html(`<li>a</li><script>onbeforeunload = e => { e.preventDefault(); e.returnValue = 'stay'; return 'stay' }</script>`), ending{payload: `["a"]`, status: 200}},
 		"asks for a password": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
@@ -114,6 +116,18 @@ func TestFailingPagesLeaveTheTabWhole(t *testing.T) {
 			t.Parallel()
 			s := site(t, map[string]http.HandlerFunc{
 				"/page": mode.page, "/good": html("<li>good</li>"),
+				"/later": func(w http.ResponseWriter, r *http.Request) {
+					select {
+					case <-r.Context().Done():
+					case <-time.After(400 * time.Millisecond): // longer than the script's quiet time
+						html("<li>good</li>")(w, r)
+					}
+				},
+				"/file": func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Disposition", "attachment")
+					fmt.Fprint(w, "x")
+				},
+				"/nothing": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
 				"/slow": func(w http.ResponseWriter, r *http.Request) {
 					select {
 					case <-r.Context().Done():
@@ -131,6 +145,9 @@ func TestFailingPagesLeaveTheTabWhole(t *testing.T) {
 				timeout := 10 * time.Second
 				if errors.Is(mode.want.err, browserpool.ErrTimeout) {
 					timeout = 1500 * time.Millisecond
+					if mode.want.status != 0 {
+						timeout = 4 * time.Second // the page must have come by then, on a loaded machine
+					}
 				}
 				visit(t, tab, browserpool.Request{URL: s.URL + "/page", Script: rowsScript, Timeout: timeout}, mode.want)
 				start := time.Now()

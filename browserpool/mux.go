@@ -273,9 +273,12 @@ func (c *call) wait(ctx context.Context, result any) error {
 	case a := <-c.done:
 		return c.decode(a, result)
 	case <-ctx.Done():
-		c.mux.mu.Lock()
-		delete(c.mux.pending, c.id)
-		c.mux.mu.Unlock()
+	}
+	c.forget()
+	select {
+	case a := <-c.done: // an answer that is there counts, however late it is looked at
+		return c.decode(a, result)
+	default:
 		return fmt.Errorf("%s: %w", c.method, context.Cause(ctx))
 	}
 }

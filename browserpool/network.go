@@ -31,6 +31,7 @@ type request struct {
 	from   *session
 	loader string // of the document that made it
 	draws  bool   // may still change what the page shows
+	leaves bool   // is for the next document of the top frame
 	bytes  int64  // of the body so far, decoded
 	hit    *capture
 	out    Failure

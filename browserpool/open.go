@@ -16,10 +16,8 @@ const (
 	// lastLimit is how long a page may take to be read as it stands at its
 	// deadline. With what follows, Open returns within two seconds of it.
 	lastLimit = time.Second
-	// bodiesLimit is how long the captured bodies of a page may take after its
-	// payload has come.
-	bodiesLimit = 10 * time.Second
-	// lateBodiesLimit is the same at the deadline.
+	// lateBodiesLimit is how long the captured bodies of a page may take after its
+	// deadline.
 	lateBodiesLimit = 300 * time.Millisecond
 )
 
@@ -323,16 +321,21 @@ func (v *visit) answer() Answer {
 	if v.finished && v.read.complete() {
 		a.Payload = []byte(v.read.text())
 	}
-	captured, limit := v.net.captured, lateBodiesLimit
-	if v.err == nil {
-		limit = bodiesLimit
+	captured, end := v.net.captured, v.err
+	until := time.Now().Add(lateBodiesLimit)
+	if end == nil && v.deadline.After(until) {
+		until = v.deadline
 	}
-	until := time.Now().Add(limit)
 	v.mu.Unlock()
-	if v.err == nil || errors.Is(v.err, ErrTimeout) {
-		ctx, cancel := context.WithDeadline(context.WithoutCancel(v.ctx), until)
+	if end == nil || errors.Is(end, ErrTimeout) {
+		ctx, cancel := context.WithDeadline(v.ctx, until)
 		defer cancel()
-		a.Responses = responses(ctx, captured)
+		var late bool
+		if a.Responses, late = responses(ctx, captured); late && end == nil {
+			v.mu.Lock()
+			v.err = fmt.Errorf("%w: captured bodies had not come", ErrTimeout)
+			v.mu.Unlock()
+		}
 	}
 	return a
 }
@@ -349,9 +352,9 @@ func (v *visit) shown() *document {
 	return nil
 }
 
-// responses waits for the bodies that were asked for.
-func responses(ctx context.Context, captured []*capture) []Response {
-	var out []Response
+// responses waits for the bodies that were asked for. late says that the context
+// ended before some had come.
+func responses(ctx context.Context, captured []*capture) (out []Response, late bool) {
 	for _, c := range captured {
 		if !c.ended {
 			continue // still coming; nothing that was waited for
@@ -371,10 +374,11 @@ func responses(ctx context.Context, captured []*capture) []Response {
 				continue
 			}
 			r.Body, r.Lost = body, err != nil
+			late = late || (err != nil && ctx.Err() != nil)
 		}
 		out = append(out, r)
 	}
-	return out
+	return out, late
 }
 
 func looksLikeJSON(body []byte) bool {

@@ -264,7 +264,7 @@ func TestUserAgentAndViewport(t *testing.T) {
 // TestCapture has bodies of several sizes, kinds and ends.
 func TestCapture(t *testing.T) {
 	t.Parallel()
-	const big = 30 << 20
+	const big = 12 << 20
 	body := func(mime, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", mime)
@@ -364,11 +364,11 @@ let granted; globalThis.__tabfarm_turn = n => granted(n);
 const turn = n => new Promise(r => { granted = r; __tabfarm('turn ' + n); });
 (async () => {
 	let got = '';
-	for (const n of [1, 2]) { got += await turn(n); __tabfarm('more 1000'); await sleep(600); }
+	for (const n of [1, 2]) { got += await turn(n); __tabfarm('more 4000'); await sleep(2200); }
 	__tabfarm('data 0 1 ' + got); __tabfarm('done');
 })();`
 	var turns atomic.Int32
-	r := browserpool.Request{URL: s.URL, Script: script, Timeout: time.Second, PageLimit: 20 * time.Second, Turn: func(ctx context.Context) error {
+	r := browserpool.Request{URL: s.URL, Script: script, Timeout: 4 * time.Second, PageLimit: 20 * time.Second, Turn: func(ctx context.Context) error {
 		turns.Add(1)
 		select {
 		case <-time.After(700 * time.Millisecond): // the host's clock
@@ -386,7 +386,7 @@ const turn = n => new Promise(r => { granted = r; __tabfarm('turn ' + n); });
 	if _, err = open(t, chrometest.Pool(t), r); !errors.Is(err, browserpool.ErrTimeout) {
 		t.Errorf("past its limit the page ended with %v after %v", err, time.Since(start))
 	}
-	r.Turn = func(context.Context) error { return errors.New("no more") }
+	r.PageLimit, r.Turn = 20*time.Second, func(context.Context) error { return errors.New("no more") }
 	if _, err = open(t, chrometest.Pool(t), r); err == nil || !strings.Contains(err.Error(), "no more") {
 		t.Errorf("a refused turn ended with %v", err)
 	}
@@ -399,7 +399,7 @@ func TestExceptionsAreCounted(t *testing.T) {
 	if err != nil || a.Exceptions != 2 || !strings.HasPrefix(a.Exception, "Error: first") {
 		t.Errorf("%v, %d exceptions, %q", err, a.Exceptions, a.Exception)
 	}
-	_, err = open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL, Script: "throw new Error('reader')", Timeout: time.Second})
+	_, err = open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL, Script: "throw new Error('reader')", Timeout: 3 * time.Second})
 	if !errors.Is(err, browserpool.ErrTimeout) || !strings.Contains(err.Error(), "Error: reader") {
 		t.Errorf("a broken reading script ended with %v", err)
 	}

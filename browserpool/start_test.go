@@ -217,8 +217,11 @@ func TestWholeBrowser(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 3 {
 		wg.Go(func() {
-			a, err := open(t, p, browserpool.Request{URL: fmt.Sprint(s.URL, "/", n), Timeout: 30 * time.Second})
-			if err != nil || string(a.Payload) != `["1","2","3"]` {
+			a, err := open(t, p, browserpool.Request{
+				URL: fmt.Sprint(s.URL, "/", n), Timeout: 30 * time.Second,
+				Script: `setInterval(() => { if (document.querySelectorAll('li').length === 3) { __tabfarm('data 0 1 all'); __tabfarm('done') } }, 10)`,
+			})
+			if err != nil || string(a.Payload) != "all" {
 				t.Errorf("%v, payload %q", err, a.Payload)
 			}
 		})

@@ -142,6 +142,10 @@ func (v *visit) event(from *session, method string, params jsonv2.Value) {
 		v.thrown(params)
 	case "Page.frameNavigated":
 		v.navigated(params)
+	case "Page.frameStartedNavigating":
+		v.leaving(params)
+	case "Page.frameStoppedLoading":
+		v.stayed(params)
 	default:
 		v.network(from, method, params)
 	}
@@ -243,6 +247,38 @@ func (v *visit) navigated(params jsonv2.Value) {
 	if v.documents++; v.documents > maxDocuments {
 		v.failLocked(fmt.Errorf("%w: the page sent itself on %d times", errRedirects, maxDocuments))
 	}
+}
+
+// leaving: the page is on its way to another document. That counts as a request in
+// flight, for what is read before it has come is not what the page meant to show.
+func (v *visit) leaving(params jsonv2.Value) {
+	var ev struct {
+		FrameID  string `json:"frameId"`
+		LoaderID string `json:"loaderId"`
+		Type     string `json:"navigationType"`
+	}
+	if decode(params, &ev) != nil || v.doc == nil || ev.FrameID != string(v.target.id) || strings.Contains(ev.Type, "same") {
+		return
+	}
+	v.net.requests[ev.LoaderID] = &request{from: v.target.session, loader: v.doc.loader, draws: true, leaves: true}
+}
+
+// stayed: the top frame has come to rest. A navigation that was under way and has
+// brought no document was a download, or nothing.
+func (v *visit) stayed(params jsonv2.Value) {
+	var ev struct {
+		FrameID string `json:"frameId"`
+	}
+	if decode(params, &ev) != nil || ev.FrameID != string(v.target.id) {
+		return
+	}
+	for id, r := range v.net.requests {
+		if r.leaves {
+			delete(v.net.requests, id)
+			delete(v.read.awaits, id)
+		}
+	}
+	v.goOn()
 }
 
 // called takes a message of the reading script.
