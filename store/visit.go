@@ -293,7 +293,8 @@ FROM tabfarm_internal.run r WHERE r.id = p.run_id AND p.id = ANY ($1)
 func (v *Visit) Close(ctx context.Context) error {
 	return v.w.s.transact(ctx, "close visit", func(tx pgx.Tx) error {
 		// Lock first, look in a later statement: pages that a waker inserts
-		// meanwhile are either seen, or their waker finds the slot unqueued.
+		// meanwhile are either seen, or their waker finds the slot unqueued. All
+		// slots of the host, in the order of wakers, because all may be queued below.
 		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = $1 ORDER BY slot FOR NO KEY UPDATE", v.Host); err != nil {
 			return err
 		}
