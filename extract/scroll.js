@@ -124,6 +124,7 @@ async function scrollDown(harvest, scroller) {
     const formed = await windowReady(harvest, scroller);
     if (formed === null) {
       harvest.shaky = true;
+      harvest.note = 'a part that was scrolled to was not drawn';
       return;
     }
     const keyOf = keyIn(scroller);
@@ -145,11 +146,12 @@ async function scrollDown(harvest, scroller) {
         continue;
       }
       harvest.shaky = true;
+      harvest.note = 'two parts drawn one after the other have no row in common';
     }
     const atEnd = scroller.scrollTop + clientHeight(scroller) >= scrollHeight(scroller) - 1;
     still = atEnd && added === 0 ? still + 1 : 0;
     if (still >= 2) return;
-    if (i % 20 === 19) send('more ' + job.timeout);
+    if (added > 0) more();
     scroller.scrollTop += Math.max(step * reach(formed, scroller), 1);
   }
   harvest.shaky = true;
@@ -163,33 +165,38 @@ function reach(formed, scroller) {
   return Math.max(last - top, clientHeight(scroller));
 }
 
+/** A window that is not drawn by then is scrolled a little, in ms: grids may have missed the event of a busy moment. */
+const NUDGE = 1000;
+
 /**
  * Waits until the window that was scrolled to is drawn: a frame went by without
  * a change, rows reach its lower edge, nothing in it is loading, no request is
- * in flight.
+ * in flight. Null when that takes most of the time for one load.
  */
 async function windowReady(harvest, scroller) {
-  for (let tries = 0; ; tries++) {
+  const begun = now();
+  let nudged = begun;
+  for (;;) {
     const version = watch.version;
     await frame();
     flush();
-    if (watch.version !== version && tries < 200) continue;
+    const late = now() - begun > 0.8 * job.timeout;
+    if (watch.version !== version && !late) continue;
     const pending = await askPool();
-    if (pending > 0) {
-      watch.last = now();
-      continue;
-    }
     flush();
-    if (watch.version !== version) continue;
+    if ((pending > 0 || watch.version !== version) && !late) continue;
     const formed = readAgain(harvest);
     if (formed === null || scroller === null) return formed;
-    if (tries >= 400) return null;
     const loading = isSpinner(formed.el) || formed.rows.some((row) => isSpinner(row.el) || LOADING_TEXT.test(fold(row.el.textContent)));
-    if (loading || !covers(formed, scroller)) {
-      await pause(10);
-      continue;
+    if (!loading && covers(formed, scroller)) return formed;
+    if (late) return null;
+    if (now() - nudged > NUDGE) {
+      nudged = now();
+      scroller.scrollTop -= 1;
+      await frame();
+      scroller.scrollTop += 1;
     }
-    return formed;
+    await pause(10);
   }
 }
 
@@ -239,7 +246,7 @@ async function scrollGrowing(harvest, scroller) {
     harvest.replace(formed);
     still = harvest.rows.length > before ? 0 : still + 1;
     if (still >= (i === 0 ? 1 : 2)) break;
-    if (still === 0) send('more ' + job.timeout);
+    if (still === 0) more();
   }
   harvest.proof = 'end';
 }
