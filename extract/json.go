@@ -22,6 +22,7 @@ type Source struct {
 	URL, Method, PostData, MIMEType string
 	Body                            []byte
 	TooLarge                        bool // the body was left out
+	Lost                            bool // the browser no longer had the body
 }
 
 // maxJQ bounds the time that a jq program takes for one page.
@@ -66,7 +67,9 @@ func matching(sources []Source, t *recipe.Table, vars map[string]string) []Sourc
 			!slices.ContainsFunc(bodies, func(form string) bool { return holdsPart(s.PostData, form) }) {
 			continue
 		}
-		same := func(other Source) bool { return !s.TooLarge && !other.TooLarge && bytes.Equal(s.Body, other.Body) }
+		same := func(other Source) bool {
+			return !s.TooLarge && !other.TooLarge && !s.Lost && !other.Lost && bytes.Equal(s.Body, other.Body)
+		}
 		if !slices.ContainsFunc(found, same) {
 			found = append(found, s)
 		}
@@ -84,6 +87,9 @@ func jsonSheet(r *Reading, sources []Source, t *recipe.Table, vars map[string]st
 	s := &sheet{kind: "json", complete: true, proof: ProofSource}
 	total := -1
 	for _, source := range found {
+		if source.Lost {
+			return nil, problemf(outcomeIncomplete, "the browser lost the response of %s: the page was left while it came.", source.URL)
+		}
 		if source.TooLarge {
 			return nil, problemf(outcomeTooLarge, "the response of %s is too large.", source.URL)
 		}

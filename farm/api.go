@@ -58,6 +58,7 @@ type Event struct {
 	Took    time.Duration
 	Retry   time.Duration // > 0: the page is tried again after this time; it has not ended
 	Last    bool          // the page has ended
+	Failed  bool          // it counts as failed; an empty page may be accepted
 }
 
 // Summary is how a run stands, from the database.
@@ -104,6 +105,7 @@ type Tried struct {
 	URL     string
 	Outcome Outcome
 	Message string
+	Failed  bool           // the outcome counts as a failure; an empty page may be accepted
 	Tables  []TypedTable   // in recipe order, or document order
 	Grids   []extract.Grid // with TryRequest.Grid
 }

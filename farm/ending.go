@@ -117,6 +117,9 @@ func noAnswer(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Dur
 	case errors.Is(err, browserpool.ErrUnreachable):
 		return &ending{outcome: Unreachable, message: unreachable(a.Err), again: !permanent[a.Err]}
 	case errors.Is(err, browserpool.ErrDownload):
+		if e := notHTML(a); e != nil {
+			return e
+		}
 		return &ending{outcome: NotHTML, message: "the URL is a download and no page"}
 	case errors.Is(err, browserpool.ErrTooLarge):
 		return tooLarge()
@@ -235,7 +238,7 @@ func sources(a browserpool.Answer) []extract.Source {
 	out := make([]extract.Source, 0, len(a.Responses))
 	for _, r := range a.Responses {
 		out = append(out, extract.Source{
-			URL: r.URL, Method: r.Method, PostData: r.PostData, MIMEType: r.MIMEType, Body: r.Body, TooLarge: r.TooLarge,
+			URL: r.URL, Method: r.Method, PostData: r.PostData, MIMEType: r.MIMEType, Body: r.Body, TooLarge: r.TooLarge, Lost: r.Lost,
 		})
 	}
 	return out

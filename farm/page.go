@@ -157,7 +157,7 @@ func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *en
 	w.types.ended()
 	w.tell(Event{
 		Address: p.Address, Outcome: end.outcome, Message: end.message, Rows: end.rows,
-		Proof: end.proof, Took: time.Since(start), Last: true,
+		Proof: end.proof, Took: time.Since(start), Last: true, Failed: end.failed(),
 	})
 	return nil
 }

@@ -55,8 +55,9 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	}
 	run, err := f.Store.StartRun(ctx, store.NewRun{
 		Recipe: r.Name, File: file, Text: r.Text, Files: in.files, Hash: hash, Limit: o.Limit,
-		Tables: tableOwners(r),
-		Pages:  f.newPages(ctx, r, in, o.Limit),
+		Supersede: unfinished,
+		Tables:    tableOwners(r),
+		Pages:     f.newPages(ctx, r, in, o.Limit),
 		Hosts: func(string) store.Pace {
 			return store.Pace{Delay: r.Polite.Delay, Concurrency: r.Polite.Concurrency}
 		},

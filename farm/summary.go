@@ -27,7 +27,10 @@ func (f *Farm) Summary(ctx context.Context, runID int64) (Summary, error) {
 	s := Summary{
 		RunID: run.ID, Recipe: run.Recipe, State: run.State,
 		Total: p.Total, Done: p.Done, Failed: p.Failed, Pending: p.Pending + p.Leased,
-		ByOutcome: map[Outcome]int{}, Seconds: run.FinishedAt.Sub(run.StartedAt).Seconds(),
+		ByOutcome: map[Outcome]int{},
+	}
+	if run.FinishedAt.After(run.StartedAt) { // it is zero while others still work at the run
+		s.Seconds = run.FinishedAt.Sub(run.StartedAt).Seconds()
 	}
 	for _, o := range Outcomes() {
 		s.ByOutcome[o] = p.ByOutcome[string(o)]

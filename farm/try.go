@@ -48,7 +48,7 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
 	}
 	if t.Recipe == nil || t.Recipe.Polite.ObeyRobots {
 		if end := f.tryRobots(ctx, page.URL); end != nil {
-			out.Outcome, out.Message = end.outcome, end.message
+			out.end(end)
 			return out, nil
 		}
 	}
@@ -63,16 +63,18 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
 	if end == nil {
 		end = success(tables)
 	}
-	out.Outcome, out.Message = end.outcome, end.message
+	out.end(end)
 	for i := range tables {
 		typed, problem := typeTable(&tables[i], reading.Lang, keyOf(kind, tables[i].Name))
 		out.Tables = append(out.Tables, typed)
 		if problem != nil && out.Outcome == OK {
-			out.Outcome, out.Message = Outcome(problem.Outcome), problem.Message
+			out.end(&ending{outcome: Outcome(problem.Outcome), message: problem.Message})
 		}
 	}
 	return out, nil
 }
+
+func (t *Tried) end(e *ending) { t.Outcome, t.Message, t.Failed = e.outcome, e.message, e.failed() }
 
 func keyOf(kind *recipe.Kind, table string) []string {
 	i := slices.IndexFunc(kind.Tables, func(t recipe.Table) bool { return t.Name == table })
@@ -130,13 +132,12 @@ func (f *Farm) openOnce(ctx context.Context, r browserpool.Request) (answer brow
 // triedAll gives every table of a page, and its grids.
 func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, limit time.Duration) (Tried, error) {
 	if end := arrived(a, err, kind, limit); end != nil {
-		out.Outcome, out.Message = end.outcome, end.message
+		out.end(end)
 		return out, nil
 	}
 	reading, err := extract.Decode(a.Payload)
 	if err != nil {
-		end := unreadable(err)
-		out.Outcome, out.Message = end.outcome, end.message
+		out.end(unreadable(err))
 		return out, nil
 	}
 	out.Grids = reading.Grids
@@ -156,7 +157,7 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 	case !reading.Settled:
 		end = &ending{outcome: Incomplete, message: fmt.Sprintf("the page had not come to rest after %s", limit)}
 	}
-	out.Outcome, out.Message = end.outcome, end.message
+	out.end(end)
 	return out, nil
 }
 

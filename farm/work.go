@@ -131,7 +131,7 @@ func (w *work) loop(ctx context.Context) error {
 				default:
 				}
 			}()
-			if err := w.visit(ctx, v); err != nil {
+			if err := guard(func() error { return w.visit(ctx, v) }); err != nil {
 				cancel(err)
 			}
 		})
@@ -210,7 +210,7 @@ func (w *work) visit(ctx context.Context, v *store.Visit) (err error) {
 		loaded := make(chan struct{})
 		pages.Go(func() {
 			defer func() { <-places }()
-			if err := w.page(ctx, v, claimed[0], sync.OnceFunc(func() { close(loaded) })); err != nil {
+			if err := guard(func() error { return w.page(ctx, v, claimed[0], sync.OnceFunc(func() { close(loaded) })) }); err != nil {
 				cancel(err)
 			}
 		})

@@ -52,15 +52,9 @@ func (p *progress) event(e farm.Event) {
 	}
 	p.done++
 	p.rows += int64(e.Rows)
-	if !accepted(e.Outcome, e.Message) {
+	if e.Failed {
 		p.failed[e.Outcome]++
 	}
-}
-
-// accepted says that an ended page is no failure: it is ok, or empty where its
-// recipe says min_rows: 0, which needs no message.
-func accepted(o farm.Outcome, message string) bool {
-	return o == farm.OK || (o == farm.Empty && message == "")
 }
 
 // line is "21/40 pages  11,204 rows  20/min (this host's pace)  1 failed  1 min left".

@@ -23,7 +23,7 @@ func (c *clock) time() time.Time { return c.now }
 // ended tells p that pages of one host ended.
 func ended(p *progress, n int, o farm.Outcome, rows int) {
 	for i := range n {
-		p.event(farm.Event{Address: fmt.Sprintf("https://stats.example/%d", i), Outcome: o, Message: "why", Rows: rows, Last: true})
+		p.event(farm.Event{Address: fmt.Sprintf("https://stats.example/%d", i), Outcome: o, Message: "why", Rows: rows, Last: true, Failed: o != farm.OK})
 	}
 }
 

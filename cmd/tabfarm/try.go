@@ -109,7 +109,7 @@ func isPageFile(name string) bool {
 
 func (a *app) printTried(t farm.Tried, o tryOptions) error {
 	code := exitOK
-	if !accepted(t.Outcome, t.Message) {
+	if t.Failed {
 		code = exitPages
 	}
 	switch {

@@ -74,6 +74,7 @@ var shell = template.Must(template.New("shell").Parse(`<!doctype html>
 func (p *pages) servePage(page page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		wait(r.Context(), r.URL.Query().Get("page_delay"))
+		page := page // each request has its own
 		name := p.broken(r, page.Broken)
 		if kind := brokenKinds[name]; kind.page != nil {
 			kind.page(w, r)
