@@ -162,7 +162,7 @@ func (s *Store) checkReader(ctx context.Context) (Check, error) {
 	var there, member bool
 	var role string
 	err := s.pool.QueryRow(ctx, `
-SELECT current_user, count(*) > 0, coalesce(bool_or(pg_has_role(current_user, oid, 'MEMBER')), false)
+SELECT current_user, count(*) > 0, coalesce(bool_or(pg_has_role(current_user, oid, `+takeOn+`)), false)
 FROM pg_catalog.pg_roles WHERE rolname = $1`, readerRole).Scan(&role, &there, &member)
 	c := Check{Name: "reader", State: CheckOK, Text: "queries run as role " + readerRole}
 	grant := fmt.Sprintf("GRANT %s TO %s;", readerRole, quote(role))

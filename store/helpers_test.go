@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"testing"
 	"time"
 
@@ -118,6 +119,17 @@ func (d *db) fails(sql string) error {
 		d.t.Logf("%s: %d values", sql, len(rows.Values()))
 	}
 	return rows.Err()
+}
+
+// sharedDir is a folder that other users may enter; T.TempDir is below one that
+// they may not.
+func sharedDir(t testing.TB, mode os.FileMode) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tabfarm-store-")
+	ok(t, err)
+	t.Cleanup(func() { ok(t, os.RemoveAll(dir)) })
+	ok(t, os.Chmod(dir, mode))
+	return dir
 }
 
 // pagesOf are n pages of one host, numbered from 1.

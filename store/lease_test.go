@@ -190,65 +190,27 @@ func TestSlotsAndPagesAreInOneHand(t *testing.T) {
 			}
 		}
 	}, Hosts: func(string) store.Pace { return store.Pace{Concurrency: 2} }})
-	var mu sync.Mutex
-	held := map[string]bool{}
-	finished := map[int64]int{}
-	visit := func(v *store.Visit, r *rand.Rand) error {
-		slot := fmt.Sprint(v.Host, v.Slot)
-		mu.Lock()
-		if held[slot] {
-			t.Errorf("slot %s is in two hands", slot)
-		}
-		held[slot] = true
-		mu.Unlock()
-		for range 1 + r.IntN(3) {
-			pages, err := v.Claim(ctx, 1+r.IntN(4))
-			if err != nil {
-				return err
-			}
-			for _, p := range pages {
-				switch r.IntN(6) {
-				case 0:
-					err = v.GiveBack(ctx, p.ID)
-				case 1:
-					err = v.Retry(ctx, p.ID, 0, "timeout", "")
-				case 2: // left to Close
-				default:
-					_, err = v.Finish(ctx, result(p, players(line{fmt.Sprint(p.ID), "1"}, line{"all", fmt.Sprint(p.ID)})))
-					mu.Lock()
-					finished[p.ID]++
-					mu.Unlock()
-				}
-				if err != nil {
-					return err
-				}
-			}
-		}
-		mu.Lock()
-		held[slot] = false
-		mu.Unlock()
-		return v.Close(ctx)
-	}
+	h := &hands{t: t, held: map[string]bool{}, finished: map[int64]int{}}
 	var all sync.WaitGroup
 	for i := range workers {
 		w := d.second().worker()
 		for j := range visitors {
 			r := rand.New(rand.NewPCG(uint64(i), uint64(j)))
 			all.Go(func() {
-				if err := untilDone(ctx, w, run.ID, func(v *store.Visit) error { return visit(v, r) }); err != nil {
+				if err := untilDone(ctx, w, run.ID, func(v *store.Visit) error { return h.visit(v, r) }); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 	}
 	all.Wait()
-	for id, n := range finished {
+	for id, n := range h.finished {
 		if n != 1 {
 			t.Errorf("page %d was finished %d times", id, n)
 		}
 	}
-	if len(finished) != hosts*perHost {
-		t.Errorf("%d pages were finished, want %d", len(finished), hosts*perHost)
+	if len(h.finished) != hosts*perHost {
+		t.Errorf("%d pages were finished, want %d", len(h.finished), hosts*perHost)
 	}
 	p, err := d.Progress(ctx, run.ID)
 	ok(t, err)
@@ -258,6 +220,53 @@ func TestSlotsAndPagesAreInOneHand(t *testing.T) {
 	if c.Conflicts != hosts*perHost-1 {
 		t.Errorf("%d conflicts, want %d", c.Conflicts, hosts*perHost-1)
 	}
+}
+
+// hands watches who holds what.
+type hands struct {
+	t        *testing.T
+	mu       sync.Mutex
+	held     map[string]bool
+	finished map[int64]int
+}
+
+// visit does with claimed pages whatever chance says.
+func (h *hands) visit(v *store.Visit, r *rand.Rand) error {
+	ctx := h.t.Context()
+	slot := fmt.Sprint(v.Host, v.Slot)
+	h.mu.Lock()
+	if h.held[slot] {
+		h.t.Errorf("slot %s is in two hands", slot)
+	}
+	h.held[slot] = true
+	h.mu.Unlock()
+	for range 1 + r.IntN(3) {
+		pages, err := v.Claim(ctx, 1+r.IntN(4))
+		if err != nil {
+			return err
+		}
+		for _, p := range pages {
+			switch r.IntN(6) {
+			case 0:
+				err = v.GiveBack(ctx, p.ID)
+			case 1:
+				err = v.Retry(ctx, p.ID, 0, "timeout", "")
+			case 2: // left to Close
+			default:
+				_, err = v.Finish(ctx, result(p, players(line{fmt.Sprint(p.ID), "1"}, line{"all", fmt.Sprint(p.ID)})))
+				h.mu.Lock()
+				h.finished[p.ID]++
+				h.mu.Unlock()
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	h.mu.Lock()
+	h.held[slot] = false
+	h.mu.Unlock()
+	return v.Close(ctx)
 }
 
 // untilDone opens visits until no page of the run is left.

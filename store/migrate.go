@@ -206,12 +206,16 @@ func (s *Store) makeReaders(ctx context.Context) error {
 	})
 }
 
+// takeOn is the privilege on a role that SET ROLE needs: since release 16 a
+// member may lack it, such as whoever made the role.
+const takeOn = "CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END"
+
 // readersReady says whether every reader has its rights, so that a command that
 // only looks does not touch the catalogs.
 func (s *Store) readersReady(ctx context.Context) (ready bool, err error) {
 	err = s.pool.QueryRow(ctx, `
 SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)
-   AND pg_catalog.pg_has_role(current_user, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1), 'MEMBER')
+   AND pg_catalog.pg_has_role(current_user, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1), `+takeOn+`)
    AND NOT EXISTS (
        SELECT FROM pg_catalog.pg_roles r
        WHERE r.rolname = ANY ($2) AND NOT (
@@ -234,7 +238,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)
 func (s *Store) makeReaderRole(ctx context.Context) error {
 	for _, sql := range []string{
 		"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '" + readerRole + "') THEN CREATE ROLE " + readerRole + " NOLOGIN; END IF; END $$",
-		"DO $$ BEGIN IF NOT pg_catalog.pg_has_role(current_user, '" + readerRole + "', 'MEMBER') THEN GRANT " + readerRole + " TO CURRENT_USER; END IF; END $$",
+		"DO $$ BEGIN IF NOT pg_catalog.pg_has_role(current_user, '" + readerRole + "', " + takeOn + ") THEN GRANT " + readerRole + " TO CURRENT_USER; END IF; END $$",
 	} {
 		_, err := s.pool.Exec(ctx, sql)
 		if err != nil && !hasCode(err, codeNoRight, codeUniqueViolation, codeObjectExists, codeInternal, "42704") {

@@ -61,6 +61,10 @@ func (s *Store) StartRun(ctx context.Context, n NewRun) (Run, error) {
 
 // stagePages copies pages to the temporary table new_page and lists their hosts.
 func stagePages(ctx context.Context, conn *pgx.Conn, pages iter.Seq2[NewPage, error]) ([]string, error) {
+	// No limit: the pages may come from sitemaps, at the pace of their host.
+	if _, err := conn.Exec(ctx, "SET statement_timeout TO 0"); err != nil {
+		return nil, err
+	}
 	if _, err := conn.Exec(ctx, `CREATE TEMPORARY TABLE new_page (
     ord bigint, kind text, host text, url text, address text, address_hash bytea, vars jsonb)`); err != nil {
 		return nil, err
@@ -108,7 +112,8 @@ func stagePages(ctx context.Context, conn *pgx.Conn, pages iter.Seq2[NewPage, er
 func dropStage(ctx context.Context, conn *pgx.Conn) {
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if _, err := conn.Exec(bye, "DROP TABLE IF EXISTS pg_temp.new_page"); err != nil {
+	_, err := conn.PgConn().Exec(bye, "DROP TABLE IF EXISTS pg_temp.new_page; "+settings).ReadAll()
+	if err != nil {
 		_ = conn.Close(bye) // the pool throws closed connections away
 	}
 }
