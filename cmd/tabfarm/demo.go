@@ -25,19 +25,21 @@ var demoRecipes = []string{"leaders", "grid"}
 const demoSQL = "select player, season, pts from leaders order by pts desc limit 3"
 
 func newDemo(a *app) *cobra.Command {
+	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "the whole thing on a bundled JavaScript site; ends with a SQL result",
 		Args:  takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.demo(cmd.Context())
+			return a.demo(cmd.Context(), keep)
 		},
 	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "let the site stay until Ctrl-C, to try recipes on it")
 	cmd.Flags().Int("tabs", 0, "tabs that work at once (default: sized from the machine)")
 	return cmd
 }
 
-func (a *app) demo(ctx context.Context) error {
+func (a *app) demo(ctx context.Context, keep bool) error {
 	data, err := dataDir()
 	if err != nil {
 		return err
@@ -85,7 +87,22 @@ func (a *app) demo(ctx context.Context) error {
 		return err
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s in %.1f s. The recipes: %s. Next: tabfarm try URL\n", pagesWords(pages), took.Seconds(), tilde(dir))
+	if keep && err == nil {
+		a.demoKeep(ctx, site, dir)
+	}
 	return errors.Join(err, exit(worst))
+}
+
+// demoKeep lets the site stay until the first signal, and says how to use it.
+func (a *app) demoKeep(ctx context.Context, site *demosite.Site, dir string) {
+	drain, done := a.signals.draining()
+	defer done()
+	_, _ = fmt.Fprintf(a.stdout, "%s stays until Ctrl-C. In another terminal:\n  export TABFARM_NETWORK_ALLOW_PRIVATE=127.0.0.1\n  tabfarm run %s/*.yaml\n",
+		site.URL, tilde(dir))
+	select {
+	case <-drain:
+	case <-ctx.Done():
+	}
 }
 
 // demoLine is one line of the demo: what, and what about it.
@@ -185,7 +202,7 @@ func unchangedWords(s farm.Summary) string {
 	if changed > 0 || same == 0 {
 		return ""
 	}
-	return ", 0 inserted, 0 updated"
+	return ", 0 inserted, 0 updated, all unchanged"
 }
 
 // demoQuery shows the statement and its rows; thousands are separated, for the
