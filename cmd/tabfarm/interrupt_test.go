@@ -77,6 +77,7 @@ func exitCode(t *testing.T, cmd *exec.Cmd) int {
 func (at *place) testInterrupts(t *testing.T) {
 	t.Run("first drains", at.testFirstDrains)
 	t.Run("second stops", at.testSecondStops)
+	t.Run("kill", at.testKill)
 }
 
 // The first Ctrl-C finishes what is in flight and the run can go on; each page
@@ -200,4 +201,53 @@ func (at *place) testSecondStops(t *testing.T) {
 	p.expect(t, exitOK, "run 1 of days is cancelled at 0 of 40 pages\n", "", "cancel", "1")
 	p.expect(t, exitUsage, "", "tabfarm: error: run 1 is cancelled and does not go on\n", "resume", "1")
 	p.expect(t, exitUsage, "", "tabfarm: error: run 1 is cancelled already\n", "cancel", "1")
+}
+
+// After kill -9 the same command goes on: pages that had ended are not fetched
+// again, those in flight are, and the killed program's Chrome is swept away.
+func (at *place) testKill(t *testing.T) {
+	t.Parallel()
+	p := at.newProgram(t)
+	cmd, stdout, stderr := p.command("run", "days.yaml", "--tabs", "2")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.site.await(t, 30, "/api/calendar") // the first 20 pages have their types, and are stored
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitCode(t, cmd); code != -1 {
+		t.Fatalf("exit code %d of a killed program; said\n%s%s", code, stdout, stderr)
+	}
+	var ended int
+	out, _, _ := p.output(t, "query", "select count(*) from tabfarm.pages where outcome = 'ok'", "--format", "csv")
+	if _, err := fmt.Sscanf(out, "count\n%d", &ended); err != nil || ended == 0 {
+		t.Fatalf("%d pages had ended (%v): %q", ended, err, out)
+	}
+	p.site.forget()
+	summary, said, code := p.output(t, "run", "days.yaml", "--tabs", "2")
+	if code != exitOK || !strings.Contains(summary, "days  40 of 40 pages ok\n") {
+		t.Errorf("exit code %d; said\n%s%s", code, summary, said)
+	}
+	if want := fmt.Sprintf("run 1 goes on at %d of 40 pages", ended); !strings.Contains(said, want) {
+		t.Errorf("standard error says %q, want %q", said, want)
+	}
+	if n := p.site.matching("/calendar?month="); n != 40-ended {
+		t.Errorf("%d pages were fetched after %d had ended", n, ended)
+	}
+	out, _, _ = p.output(t, "query", "select count(*), count(distinct date) from days", "--format", "csv")
+	if out != "count,count\n1216,1216\n" {
+		t.Errorf("rows: %q, want 1,216, each once", out)
+	}
+}
+
+// output runs a command to its end.
+func (p *program) output(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd, out, beside := p.command(args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	code = exitCode(t, cmd)
+	return out.String(), beside.String(), code
 }
