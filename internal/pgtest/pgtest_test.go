@@ -157,7 +157,7 @@ func TestBinariesShareAServer(t *testing.T) {
 	if err := children[0].Process.Kill(); err != nil {
 		t.Error(err)
 	}
-	_ = children[0].Wait() // killed
+	_ = children[0].Wait()                  // killed
 	for living(t, admin) >= len(children) { // the server notices in a moment
 	}
 	late := begin(t, admin)

@@ -271,10 +271,11 @@ func copyOfTest(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
 	ok(t, err)
-	text, err := os.ReadFile(self)
-	ok(t, err)
 	name := filepath.Join(home(t), "test")
-	ok(t, os.WriteFile(name, text, 0o755))
+	// By another process: a file that this one has open for writing may be
+	// inherited by the servers that parallel tests start, and cannot be run then.
+	ok(t, exec.Command("cp", self, name).Run())
+	ok(t, os.Chmod(name, 0o755))
 	return name
 }
 
