@@ -528,10 +528,18 @@ func TestWorkersAreWaitedFor(t *testing.T) {
 		}
 	}
 	s := site(t, map[string]http.HandlerFunc{
-		"/page": html(`<body></body><script>new Worker('/worker.js').onmessage = e =>
-			document.body.insertAdjacentHTML('beforeend', '<li>' + e.data + '</li>')</script>`),
-		"/worker.js": script(`new Worker('/inner.js').onmessage = e => postMessage(e.data); fetch('/data?outer').then(r => r.json()).then(postMessage)`),
-		"/inner.js":  script(`fetch('/data?inner').then(r => r.json()).then(postMessage)`),
+		// The page is not quiet before both workers have sent their requests,
+		// however long they take to start.
+		"/page": html(`<body><p></p></body><script>
+			let starting = 2;
+			const busy = setInterval(() => document.querySelector('p').textContent += '.', 10);
+			new Worker('/worker.js').onmessage = e => {
+				if (e.data !== 'started') document.body.insertAdjacentHTML('beforeend', '<li>' + e.data + '</li>');
+				else if (--starting === 0) clearInterval(busy);
+			}</script>`),
+		"/worker.js": script(`new Worker('/inner.js').onmessage = e => postMessage(e.data);
+			fetch('/data?outer').then(r => r.json()).then(postMessage); postMessage('started')`),
+		"/inner.js": script(`fetch('/data?inner').then(r => r.json()).then(postMessage); postMessage('started')`),
 		"/data": func(w http.ResponseWriter, r *http.Request) {
 			select {
 			case <-time.After(400 * time.Millisecond): // longer than the script's quiet time

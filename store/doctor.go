@@ -54,8 +54,10 @@ func (s *Store) checkServer(ctx context.Context) (Check, error) {
 
 func (s *Store) checkPooler(context.Context) (Check, error) {
 	if s.pooler {
-		return Check{Name: "pooler", State: CheckFail, Text: "a connection pooler in transaction mode (such as PgBouncer) stands before the server: locks and prepared statements do not live there",
-			Fix: "set database.url to the server itself, or to a pool with pool_mode = session"}, nil
+		return Check{
+			Name: "pooler", State: CheckFail, Text: "a connection pooler in transaction mode (such as PgBouncer) stands before the server: locks and prepared statements do not live there",
+			Fix: "set database.url to the server itself, or to a pool with pool_mode = session",
+		}, nil
 	}
 	return Check{Name: "pooler", State: CheckOK, Text: "none in transaction mode"}, nil
 }
@@ -144,8 +146,10 @@ func (s *Store) checkSchema(ctx context.Context) (Check, error) {
 	var rights *ErrRights
 	switch {
 	case errors.As(err, &rights):
-		return Check{Name: "schema", State: CheckFail, Text: "another role set tabfarm up here, and this one may not read it",
-			Fix: "connect as the role that owns schema tabfarm_internal"}, nil
+		return Check{
+			Name: "schema", State: CheckFail, Text: "another role set tabfarm up here, and this one may not read it",
+			Fix: "connect as the role that owns schema tabfarm_internal",
+		}, nil
 	case err != nil:
 		return Check{}, err
 	case have == 0:
@@ -201,8 +205,10 @@ func (s *Store) checkRole(ctx context.Context) (Check, error) {
 	var super bool
 	err := s.pool.QueryRow(ctx, "SELECT rolname, rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&role, &super)
 	if super {
-		return Check{Name: "role", State: CheckWarn, Text: role + " is a superuser; recipes with sql: from others could reach the server's files",
-			Fix: "CREATE ROLE tabfarm LOGIN PASSWORD '...'; CREATE DATABASE tabfarm OWNER tabfarm; and connect as that role"}, err
+		return Check{
+			Name: "role", State: CheckWarn, Text: role + " is a superuser; recipes with sql: from others could reach the server's files",
+			Fix: "CREATE ROLE tabfarm LOGIN PASSWORD '...'; CREATE DATABASE tabfarm OWNER tabfarm; and connect as that role",
+		}, err
 	}
 	return Check{Name: "role", State: CheckOK, Text: role + " is no superuser"}, err
 }
@@ -226,8 +232,10 @@ func (s *Store) checkClock(ctx context.Context) (Check, error) {
 		drift = server.Sub(after)
 	}
 	if drift > clockDrift {
-		return Check{Name: "clock", State: CheckWarn, Text: fmt.Sprintf("the server's clock and this machine's are %s apart", drift.Round(time.Second)),
-			Fix: "set both by NTP; the pace of hosts goes by the server's clock alone"}, nil
+		return Check{
+			Name: "clock", State: CheckWarn, Text: fmt.Sprintf("the server's clock and this machine's are %s apart", drift.Round(time.Second)),
+			Fix: "set both by NTP; the pace of hosts goes by the server's clock alone",
+		}, nil
 	}
 	return Check{Name: "clock", State: CheckOK, Text: "the server's and this machine's agree"}, nil
 }

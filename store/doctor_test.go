@@ -81,7 +81,7 @@ func TestPlainRole(t *testing.T) {
 	r := newReader(t, d, leaders)
 	wantCounts(t, r.read(players(line{"Jordan", "1"})), 1, 0, 0)
 	want(t, d.text("select current_user = 'tabfarm_reader', player from leaders"), "f|Jordan\n")
-	as[*store.SQLError](t, d.fails("select * from pg_authid"))
+	_ = as[*store.SQLError](t, d.fails("select * from pg_authid"))
 
 	admin.exec(found["reader"].Fix)
 	ok(t, s.Migrate(t.Context())) // grants the reader what was made before
@@ -144,7 +144,7 @@ func TestNewerDatabase(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.exec("INSERT INTO tabfarm_internal.goose_db_version (version_id, is_applied) VALUES (999, true)")
-	as[*store.ErrVersion](t, d.Migrate(t.Context()))
+	_ = as[*store.ErrVersion](t, d.Migrate(t.Context()))
 	if c := checks(t, d.Store)["schema"]; c.State != store.CheckFail {
 		t.Errorf("schema: %+v", c)
 	}
@@ -182,7 +182,7 @@ func TestUnreachable(t *testing.T) {
 		}
 	}
 	_, err := store.Open(t.Context(), store.Config{URL: d.url, Schema: strings.Repeat("x", 64)})
-	as[*store.StatementError](t, err)
+	_ = as[*store.StatementError](t, err)
 }
 
 func mustWith(t testing.TB, dsn, database string) string {

@@ -199,13 +199,13 @@ func TestStrangeNames(t *testing.T) {
 		bad := players(line{"a", "1"})
 		bad.Columns[1].Name = name
 		_, err := v.Finish(t.Context(), result(pages[0], bad))
-		as[*store.StatementError](t, err)
+		_ = as[*store.StatementError](t, err)
 		bad = players(line{"a", "1"})
 		bad.Name = name
 		_, err = v.Finish(t.Context(), result(pages[0], bad))
-		as[*store.StatementError](t, err)
+		_ = as[*store.StatementError](t, err)
 		_, err = d.StartRun(t.Context(), store.NewRun{Recipe: "b", Pages: pagesOf(host, 1), Tables: []store.TableOwner{{Name: name}}})
-		as[*store.OwnershipError](t, err)
+		_ = as[*store.OwnershipError](t, err)
 	}
 	d.start(`it's "a" recipe; --`, 1)
 }

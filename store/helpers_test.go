@@ -224,8 +224,10 @@ type line = []string
 
 // players is a write to the table leaders with the key player.
 func players(lines ...line) store.TableWrite {
-	return store.TableWrite{Name: "leaders", Key: []string{"player"},
-		Columns: []store.Column{col("player", recipe.Text), col("pts", recipe.Integer)}, Rows: rows(lines...)}
+	return store.TableWrite{
+		Name: "leaders", Key: []string{"player"},
+		Columns: []store.Column{col("player", recipe.Text), col("pts", recipe.Integer)}, Rows: rows(lines...),
+	}
 }
 
 var leaders = store.TableOwner{Name: "leaders", Key: []string{"player"}}

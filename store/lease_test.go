@@ -303,8 +303,9 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	for i := range inserters {
 		wakers.Go(func() {
 			for j := range each {
-				_, err := d.StartRun(ctx, store.NewRun{Recipe: fmt.Sprintf("r%d-%d", i, j),
-					Hosts: func(string) store.Pace { return store.Pace{Concurrency: 1 + j%3} },
+				_, err := d.StartRun(ctx, store.NewRun{
+					Recipe: fmt.Sprintf("r%d-%d", i, j),
+					Hosts:  func(string) store.Pace { return store.Pace{Concurrency: 1 + j%3} },
 					Pages: func(yield func(store.NewPage, error) bool) {
 						for k := range 4 {
 							h := fmt.Sprintf("https://h%d.example", (i+k)%3)
@@ -312,7 +313,8 @@ func TestNoWakeUpIsLost(t *testing.T) {
 								return
 							}
 						}
-					}})
+					},
+				})
 				if err != nil {
 					t.Error(err)
 				}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -306,7 +307,7 @@ func (m *lifeOfPages) zombie(t *rapid.T) {
 			if p.page.ID == 0 {
 				continue
 			}
-			if _, err := v.v.Finish(m.d.t.Context(), result(p.page)); err != store.ErrFenced {
+			if _, err := v.v.Finish(m.d.t.Context(), result(p.page)); !errors.Is(err, store.ErrFenced) {
 				t.Fatalf("a visit that is over finished a page: %v", err)
 			}
 			break

@@ -56,7 +56,7 @@ func startPgBouncer(t *testing.T, program, mode, dsn string, role testRole) stri
 	if server == "" {
 		server, port = u.Hostname(), u.Port()
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	ok(t, err)
 	address := free.Addr().String()
 	ok(t, free.Close())
@@ -88,7 +88,7 @@ pool_mode = %s
 	ok(t, cmd.Start())
 	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		conn, err := net.Dial("tcp", address)
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			ok(t, conn.Close())
 			break

@@ -90,8 +90,10 @@ func (r *Rows) start(ctx context.Context, sql string, args []any) error {
 		return err
 	}
 	if len(plan.Fields) == 0 {
-		return &SQLError{Message: "only one statement that returns rows may be run", Code: "25006",
-			Hint: "SELECT, WITH, VALUES, TABLE, EXPLAIN and SHOW return rows"}
+		return &SQLError{
+			Message: "only one statement that returns rows may be run", Code: "25006",
+			Hint: "SELECT, WITH, VALUES, TABLE, EXPLAIN and SHOW return rows",
+		}
 	}
 	types, err := r.typeNames(ctx, plan.Fields)
 	if err != nil {

@@ -86,7 +86,7 @@ func TestQueryIsReadOnly(t *testing.T) {
 		if err := d.fails(sql); err == nil {
 			t.Errorf("%s was run", sql)
 		} else {
-			as[*store.SQLError](t, err)
+			_ = as[*store.SQLError](t, err)
 		}
 	}
 	if _, err := os.Stat(file); err == nil {

@@ -17,8 +17,10 @@ func TestRunFromBeginToEnd(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	ctx := t.Context()
-	run := d.startWith(store.NewRun{Recipe: "nba", File: "/r/nba.yaml", Text: []byte("urls: x"), Hash: []byte{1, 2}, Limit: 7,
-		Files: map[string][]byte{"a.txt": []byte("a\x00b"), "b.csv": {}}, Pages: pagesOf(host, 2), Tables: []store.TableOwner{leaders}})
+	run := d.startWith(store.NewRun{
+		Recipe: "nba", File: "/r/nba.yaml", Text: []byte("urls: x"), Hash: []byte{1, 2}, Limit: 7,
+		Files: map[string][]byte{"a.txt": []byte("a\x00b"), "b.csv": {}}, Pages: pagesOf(host, 2), Tables: []store.TableOwner{leaders},
+	})
 	if run.State != store.RunRunning || run.StartedAt.IsZero() || !run.FinishedAt.IsZero() {
 		t.Errorf("new run %+v", run)
 	}

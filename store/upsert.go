@@ -210,7 +210,7 @@ func (u *upsert) run(ctx context.Context, tx pgx.Tx) (c TableCounts, err error) 
 				return c, err
 			}
 		}
-		if rows := append(differing, fresh...); len(rows) > 0 {
+		if rows := slices.Concat(differing, fresh); len(rows) > 0 {
 			slices.Sort(rows)
 			if err := u.put(ctx, tx, rows, known, &c); err != nil {
 				return c, err

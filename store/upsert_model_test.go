@@ -87,7 +87,8 @@ func TestUpsertAgainstModel(t *testing.T) {
 // randomRows are rows of few keys and few values, so that they meet.
 func randomRows(t *rapid.T, table string) (store.TableWrite, map[string]string) {
 	w := store.TableWrite{Name: table, Key: []string{"k1", "k2"}, Columns: []store.Column{
-		col("a", recipe.Numeric), col("k2", recipe.Text), col("b", recipe.Text), col("k1", recipe.Integer)}}
+		col("a", recipe.Numeric), col("k2", recipe.Text), col("b", recipe.Text), col("k1", recipe.Integer),
+	}}
 	byKey := map[string]string{}
 	value := func(label string, texts ...string) *string {
 		if text := rapid.SampledFrom(append(texts, "NULL")).Draw(t, label); text != "NULL" {

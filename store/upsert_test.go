@@ -263,7 +263,10 @@ func TestRefusedRows(t *testing.T) {
 		{players(line{"a", "1"}, line{"a", "2"}), "21000"},
 		{players(line{"a", "1.5"}), "22P02"},
 		{players(line{"a", "9223372036854775808"}), "22003"},
-		{short, "42601"}, {typeless, "42P18"}, {strange, "42704"}, {own, "42701"},
+		{short, "42601"},
+		{typeless, "42P18"},
+		{strange, "42704"},
+		{own, "42701"},
 		{store.TableWrite{Name: "leaders", Key: []string{"player"}, Columns: keyless.Columns, Rows: rows(line{"1"})}, "42703"},
 	} {
 		_, err := v.Finish(t.Context(), result(pages[0], c.w))
@@ -272,7 +275,7 @@ func TestRefusedRows(t *testing.T) {
 		}
 	}
 	_, err := v.Finish(t.Context(), result(pages[0], players(), players()))
-	as[*store.StatementError](t, err)
+	_ = as[*store.StatementError](t, err)
 	want(t, d.text("select player, pts from leaders"), "Jordan|1\n")
 	_, err = v.Finish(t.Context(), result(pages[0], players(line{"Bird", "2"}))) // the page is still in hand
 	ok(t, err)

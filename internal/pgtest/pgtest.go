@@ -131,7 +131,7 @@ func Store(t testing.TB) *store.Store {
 func WithDatabase(dsn, name string) (string, error) {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Scheme == "" {
-		return "", fmt.Errorf("%s must be a URL, postgres://...", EnvURL)
+		return "", fmt.Errorf("read %s: it must be a URL such as postgres://me@host/db", EnvURL)
 	}
 	u.Path = "/" + name
 	return u.String(), nil

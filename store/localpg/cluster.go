@@ -29,8 +29,8 @@ type cluster struct {
 	log      *slog.Logger
 }
 
-// command runs a server program as the server's user and returns what it said.
-func (c *cluster) command(ctx context.Context, name string, args ...string) (string, error) {
+// command runs a server program as the server's user; the error has its last words.
+func (c *cluster) command(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(c.programs.bin, name), args...)
 	cmd.Dir = c.places.dir // the person's own may be out of the user's reach
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
@@ -45,9 +45,9 @@ func (c *cluster) command(ctx context.Context, name string, args ...string) (str
 		err = nil
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w: %s", name, err, lastLines(out, 5))
+		return fmt.Errorf("%s: %w: %s", name, err, lastLines(out, 5))
 	}
-	return string(out), err
+	return nil
 }
 
 func lastLines(text []byte, n int) string {
@@ -95,7 +95,7 @@ func (c *cluster) make(ctx context.Context, settings map[string]string) error {
 	}
 	var failed error
 	for _, locale := range []string{"C.UTF-8", "C"} {
-		if _, failed = c.command(ctx, "initdb", append(args, "--locale="+locale)...); failed == nil {
+		if failed = c.command(ctx, "initdb", append(args, "--locale="+locale)...); failed == nil {
 			break
 		}
 		if err := os.RemoveAll(draft); err != nil {
@@ -182,7 +182,7 @@ func (c *cluster) start(ctx context.Context, settings map[string]string) error {
 	}
 	c.log.Info("starting the private Postgres", "dir", c.places.dir, "release", c.programs.version)
 	for deadline := time.Now().Add(dyingLimit); ; {
-		_, err := c.command(ctx, "pg_ctl", "start", "--pgdata="+c.places.data, "--log="+c.places.log, "--wait", "--timeout=60", "--silent")
+		err := c.command(ctx, "pg_ctl", "start", "--pgdata="+c.places.data, "--log="+c.places.log, "--wait", "--timeout=60", "--silent")
 		if err == nil || c.answers(ctx) == nil {
 			return nil
 		}

@@ -137,7 +137,7 @@ func stop(ctx context.Context, p places) error {
 		return nil
 	}
 	// fast: open transactions are rolled back, and nobody is waited for.
-	if _, err := c.command(ctx, "pg_ctl", "stop", "--pgdata="+p.data, "--mode=fast", "--wait", "--timeout=60"); err != nil {
+	if err := c.command(ctx, "pg_ctl", "stop", "--pgdata="+p.data, "--mode=fast", "--wait", "--timeout=60"); err != nil {
 		return fmt.Errorf("stop the private Postgres in %s: %w", p.dir, err)
 	}
 	return nil
@@ -183,8 +183,10 @@ func (p places) urls() (owner, admin string, err error) {
 		return "", "", fmt.Errorf("read password of the private Postgres: %w", err)
 	}
 	make := func(role, password, database string) string {
-		u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database,
-			RawQuery: url.Values{"host": {p.socket}, "port": {port}}.Encode()}
+		u := url.URL{
+			Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database,
+			RawQuery: url.Values{"host": {p.socket}, "port": {port}}.Encode(),
+		}
 		return u.String()
 	}
 	return make(ownerRole, string(ownerPassword), database), make(adminRole, string(adminPassword), "postgres"), nil

@@ -131,7 +131,7 @@ func TestLifeOfAServer(t *testing.T) {
 		t.Errorf("after stop: %+v", st)
 	}
 	ok(t, s.Stop(ctx))
-	s = start(t, dir)
+	start(t, dir)
 
 	// Killed, with its processes still dying: it recovers.
 	ok(t, syscall.Kill(pid(t, dir), syscall.SIGKILL))
