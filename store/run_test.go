@@ -157,7 +157,7 @@ func TestStopAndGoOn(t *testing.T) {
 	if r, err := d.RunByID(ctx, run.ID); err != nil || r.State != store.RunStopped || r.FinishedAt.IsZero() {
 		t.Errorf("state %s %v %v, want stopped", r.State, r.FinishedAt, err)
 	}
-	noVisit(t, w, 0) // a worker that takes any run leaves a stopped one alone
+	_ = noVisit(t, w, 0) // a worker that takes any run leaves a stopped one alone
 	v, pages = d.visit(w, run.ID, 1)
 	if r, err := d.RunByID(ctx, run.ID); err != nil || r.State != store.RunRunning || !r.FinishedAt.IsZero() {
 		t.Errorf("state %s %v %v, want running", r.State, r.FinishedAt, err)
