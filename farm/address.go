@@ -21,6 +21,9 @@ func (e *RefusedError) Error() string {
 	if !e.Addr.IsValid() {
 		return fmt.Sprintf("%q is no http or https address", e.URL)
 	}
+	if literal, err := netip.ParseAddr(e.Host); err == nil && literal == e.Addr {
+		return fmt.Sprintf("%s is a private address; name it in network.allow_private if it is meant", e.Addr)
+	}
 	return fmt.Sprintf("%s is at %s, a private address; name it in network.allow_private if it is meant", e.Host, e.Addr)
 }
 

@@ -168,12 +168,18 @@ func unquotedInFlow(at, context place, e *yaml.LoadError, lines []string) (Mista
 		return Mistake{}, nil, false
 	}
 	text += " must be quoted: " + written(before[:start], quoted(value)) + "."
+	if closer := closers[value[0]]; closer != "" && !strings.Contains(tail, closer) { // key: [player
+		text = value[:1] + " is not closed. Write " + written(before[:start], value+closer) + "."
+		return context.mistake(text), &repair{at.line, before[:start] + value + closer}, true
+	}
 	place := at
 	if context.line == at.line {
 		place = context
 	}
 	return place.mistake(text), &repair{at.line, before[:start] + quoted(value) + tail[len(value):]}, true
 }
+
+var closers = map[byte]string{'[': "]", '{': "}"}
 
 var lastKey = regexp.MustCompile(`.*[\w-]+\s*:\s+`)
 
