@@ -31,12 +31,12 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		if err != nil {
 			return err
 		}
-		answer, err := w.open(ctx, v, request)
+		answer, failed, err := w.open(ctx, v, request)
 		loaded()
-		if ctx.Err() != nil {
-			return w.giveBack(ctx, v, p)
+		if ctx.Err() != nil || err != nil {
+			return errors.Join(err, w.giveBack(ctx, v, p))
 		}
-		reading, tables, end = read(answer, err, kind, p.Vars, request.Timeout)
+		reading, tables, end = read(answer, failed, kind, p.Vars, request.Timeout)
 	}
 	if end.failed() {
 		if wait, again := w.again(p, end); again {
@@ -83,22 +83,28 @@ func (w *work) allowed(ctx context.Context, p store.Page) *ending {
 // open borrows a tab, takes the host's turn, and opens the page. The tab comes
 // first and the clock is reserved only when it is due: a turn reserved before a
 // tab is free would be used late, and the next one would follow too soon.
-func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) (answer browserpool.Answer, err error) {
+// failed is how the page failed to load; err is no fault of the page: the
+// database, or a browser that does not start any more.
+func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) (answer browserpool.Answer, failed, err error) {
 	r.Turn = func(ctx context.Context) error { return turn(ctx, v) }
 	for {
 		var wait time.Duration
 		err = w.farm.Browser.Do(ctx, func(tab *browserpool.Tab) error {
+			var err error
 			if wait, err = v.TakeTurn(ctx); err != nil || wait > 0 {
 				return err
 			}
-			answer, err = tab.Open(ctx, r)
-			return err
+			answer, failed = tab.Open(ctx, r)
+			return nil
 		})
+		if errors.Is(failed, browserpool.ErrNoBrowser) || errors.Is(failed, browserpool.ErrClosed) {
+			failed, err = nil, failed
+		}
 		if wait == 0 || err != nil {
-			return answer, err
+			return answer, failed, err
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return answer, err
+			return answer, nil, err
 		}
 	}
 }

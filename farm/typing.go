@@ -252,4 +252,3 @@ func columnCells(t *extract.Table, i int) []extract.Cell {
 	}
 	return cells
 }
-
