@@ -32,7 +32,7 @@ type Request struct {
 	Headers map[string]string // sent to HeaderHosts only
 	// HeaderHosts are the hosts (scheme://name[:port]) that get Headers; a redirect elsewhere goes without.
 	HeaderHosts []string
-	Block       []string                 // kinds of resources left out: image, font, media, stylesheet, script, ...
+	Block       []string                 // kinds of resources left out: image, font, media, stylesheet, script
 	Capture     []string                 // parts of URLs, * for anything, whose 2xx bodies come back; "*" alone is every JSON-like XHR or fetch
 	Cookies     []Cookie                 // set before the page opens
 	Storage     map[string][]StorageItem // localStorage by origin

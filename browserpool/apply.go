@@ -13,9 +13,9 @@ import (
 	"github.com/chromedp/cdproto/page"
 )
 
-// extensions are the ends of paths by which kinds of resources are known. Kinds
-// are left out by URL, inside the renderer: interception could go by the true
-// kind, but costs a round trip for each request, a quarter of all pages per second.
+// extensions are the ends of paths by which most resources of a kind are known.
+// These are left out inside the renderer, for nothing; what of the kind has
+// another URL is intercepted (guard.go), which costs a round trip each.
 var extensions = map[string][]string{
 	"image":      {"png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp", "apng", "jxl"},
 	"font":       {"woff", "woff2", "ttf", "otf", "eot"},

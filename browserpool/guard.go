@@ -11,9 +11,21 @@ import (
 )
 
 // Interception costs a round trip for each request that it stops, so it stops
-// only two kinds: documents when Allow is to be asked, and requests to the hosts
-// that get headers. Sub-requests will be asked for here as well one day: a
+// only three kinds: documents when Allow is to be asked, requests to the hosts
+// that get headers, and kinds of resources that are left out. Sub-requests will be asked for here as well one day: a
 // pattern for them, and paused without its test for documents.
+
+// kinds are the resources that Request.Block may name. Chrome tells no others
+// apart here: fetch, XMLHttpRequest and EventSource are one kind to it.
+var kinds = map[string]network.ResourceType{
+	"image": network.ResourceTypeImage, "font": network.ResourceTypeFont, "media": network.ResourceTypeMedia,
+	"stylesheet": network.ResourceTypeStylesheet, "script": network.ResourceTypeScript,
+}
+
+// blocks says that resources of a type are left out.
+func (r *Request) blocks(resourceType string) bool {
+	return slices.ContainsFunc(r.Block, func(kind string) bool { return string(kinds[kind]) == resourceType })
+}
 
 // intercepted are the patterns of the requests to stop, none when none are.
 func (r *Request) intercepted() []*fetch.RequestPattern {
@@ -22,6 +34,11 @@ func (r *Request) intercepted() []*fetch.RequestPattern {
 		patterns = append(patterns, &fetch.RequestPattern{
 			URLPattern: "*", ResourceType: network.ResourceTypeDocument, RequestStage: fetch.RequestStageRequest,
 		})
+	}
+	for _, kind := range r.Block {
+		if t, ok := kinds[kind]; ok {
+			patterns = append(patterns, &fetch.RequestPattern{URLPattern: "*", ResourceType: t, RequestStage: fetch.RequestStageRequest})
+		}
 	}
 	if len(r.Headers) > 0 {
 		escape := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`)
@@ -60,6 +77,12 @@ func (v *visit) paused(params jsonv2.Value) {
 	var p pausedRequest
 	if decode(params, &p) != nil {
 		return // without its id there is nothing to answer to
+	}
+	if v.request.blocks(p.Type) {
+		send(v.target.session, fetch.FailRequest, fetch.FailRequestParams{
+			RequestID: p.ID, ErrorReason: network.ErrorReasonBlockedByClient,
+		}).forget()
+		return
 	}
 	if v.request.Allow == nil || p.Type != string(network.ResourceTypeDocument) || p.Frame != string(v.target.id) {
 		v.pass(p)

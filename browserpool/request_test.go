@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -232,6 +233,41 @@ func TestBlock(t *testing.T) {
 	}
 	if got := asked(nil); len(got) != 6 {
 		t.Errorf("nothing blocked, asked for %q", got)
+	}
+}
+
+// Kinds are left out whatever their URLs look like, and that is no failure of the page.
+func TestBlockByKind(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	got := map[string]bool{}
+	s := site(t, map[string]http.HandlerFunc{
+		"/page": html(`<link rel=stylesheet href="/style?v=1"><img src="/picture?id=1"><li>x</li><script src="/code?v=1"></script>
+			<script>fetch('/fetched').catch(() => {})</script>`),
+		"/": func(_ http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			got[r.URL.Path] = true
+		},
+	})
+	asked := func(block ...string) []string {
+		mu.Lock()
+		clear(got)
+		mu.Unlock()
+		a, err := open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL + "/page", Block: block, Group: fmt.Sprint("kinds", block)})
+		if err != nil || len(a.Failed) > 0 {
+			t.Errorf("block %q: %v, failed requests %v", block, err, a.Failed)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		delete(got, "/favicon.ico")
+		return slices.Sorted(maps.Keys(got))
+	}
+	if got, want := asked("image", "stylesheet", "script"), []string{"/fetched"}; !slices.Equal(got, want) {
+		t.Errorf("asked for %q, want %q", got, want)
+	}
+	if got, want := asked("image"), []string{"/code", "/fetched", "/style"}; !slices.Equal(got, want) {
+		t.Errorf("asked for %q, want %q", got, want)
 	}
 }
 

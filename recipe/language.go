@@ -148,7 +148,7 @@ var (
 	overlapWords      = []string{"skip", "allow"}
 	robotsWords       = []string{"obey", "ignore"}
 	typeWords         = []string{"text", "integer", "numeric", "boolean", "date", "time", "timestamp", "duration", "json"}
-	blockWords        = []string{"image", "font", "media", "stylesheet", "script", "texttrack", "xhr", "fetch", "eventsource", "websocket", "manifest", "ping", "prefetch", "other"}
+	blockWords        = []string{"image", "font", "media", "stylesheet", "script"}
 )
 
 // places says where the keys of each map stand, most important first, so that a

@@ -101,7 +101,7 @@ type Page struct {
 	Timeout  time.Duration
 	Steps    []Step
 	Next     *Next
-	Block    []string // resource kinds: image, font, media, stylesheet, script...
+	Block    []string // resource kinds: image, font, media, stylesheet, script
 	Headers  []Header
 	Session  string // path of a storage state file, or the name of a session
 	Viewport Viewport
