@@ -42,7 +42,6 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		if wait, again := w.again(p, end); again {
 			return w.retry(ctx, v, p, end, wait)
 		}
-		w.types.skip()
 		return w.finish(ctx, v, p, end, nil, start)
 	}
 	return w.finish(ctx, v, p, success(tables), &pageRows{kind, reading.Lang, tables}, start)

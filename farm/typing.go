@@ -27,10 +27,12 @@ const (
 // that the cells of the first pages take together.
 type typing struct {
 	store  Store
-	mu     sync.Mutex // guards open and tables, not what the tables hold
-	open   int        // pages of the run that have not ended
-	rushed bool       // decide at once: the run is being drained
 	tables map[string]*contract
+
+	mu      sync.Mutex // guards what follows; taken before a contract's
+	open    int        // pages of the run that have not ended
+	waiting int        // pages that have shown their cells and wait for types
+	rushed  bool       // decide at once: the run is being drained
 }
 
 // contract is the types of one table.
@@ -64,48 +66,46 @@ func newTyping(s Store, r *recipe.Recipe) *typing {
 	return t
 }
 
-// expect says how many pages of the run have not ended; more samples than that
-// will not come.
+// expect says how many pages of the run have not ended; cells of more will not come.
 func (t *typing) expect(pages int) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.open = pages
-	t.mu.Unlock()
 }
 
-// ended says that a page has ended; skip that one gives no sample although it has not.
-func (t *typing) ended() { t.fewer(1) }
-func (t *typing) skip()  { t.fewer(0) }
-
-func (t *typing) fewer(n int) {
+// ended says that a page has ended.
+func (t *typing) ended() {
 	t.mu.Lock()
-	t.open -= n
-	t.mu.Unlock()
-	for _, c := range t.tables {
-		t.decideIfFull(c)
-	}
+	defer t.mu.Unlock()
+	t.open--
+	t.decideReady()
 }
 
 // hurry decides what is undecided from the pages at hand, now and from now on.
 func (t *typing) hurry() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.rushed = true
-	t.mu.Unlock()
-	for _, c := range t.tables {
-		t.decideIfFull(c)
-	}
+	t.decideReady()
 }
 
-// typed gives what is to be written of one page. The error is an
-// *extract.Problem when a key does not take its column's type.
+// typed gives what is to be written of one page, when the types of its tables are
+// decided; its own cells help to. The error is an *extract.Problem when a key
+// does not take its column's type.
 func (t *typing) typed(ctx context.Context, rows *pageRows) ([]store.TableWrite, error) {
-	writes := make([]store.TableWrite, 0, len(rows.tables))
 	for i := range rows.tables {
-		table := &rows.tables[i]
-		c := t.tables[table.Name]
-		if err := t.wait(ctx, c, sample{rows.lang, table}); err != nil {
+		c := t.tables[rows.tables[i].Name]
+		if err := t.loadOnce(ctx, c); err != nil {
 			return nil, err
 		}
-		write, err := c.write(rows.lang, table)
+		c.show(sample{rows.lang, &rows.tables[i]})
+	}
+	if err := t.wait(ctx, rows.tables); err != nil {
+		return nil, err
+	}
+	writes := make([]store.TableWrite, 0, len(rows.tables))
+	for i := range rows.tables {
+		write, err := t.tables[rows.tables[i].Name].write(rows.lang, &rows.tables[i])
 		if err != nil {
 			return nil, err
 		}
@@ -114,25 +114,36 @@ func (t *typing) typed(ctx context.Context, rows *pageRows) ([]store.TableWrite,
 	return writes, nil
 }
 
-// wait returns when the types of a table are decided; the sample helps to.
-func (t *typing) wait(ctx context.Context, c *contract, s sample) error {
-	if err := t.loadOnce(ctx, c); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	if !c.isDecided() {
-		c.samples = append(c.samples, s)
-		if c.timer == nil {
-			c.timer = time.AfterFunc(sampleTime, c.decide)
+// wait returns when the types of all these tables are decided.
+func (t *typing) wait(ctx context.Context, tables []extract.Table) error {
+	t.mu.Lock()
+	t.waiting++
+	t.decideReady()
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		t.waiting--
+		t.mu.Unlock()
+	}()
+	for i := range tables {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.tables[tables[i].Name].decided:
 		}
 	}
-	c.mu.Unlock()
-	t.decideIfFull(c)
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-c.decided:
-		return nil
+	return nil
+}
+
+// decideReady decides the types that enough pages have shown, or all that can
+// still show something: then every page that has not ended waits. Called with
+// t.mu held.
+func (t *typing) decideReady() {
+	all := t.rushed || t.waiting >= t.open
+	for _, c := range t.tables {
+		if n := c.shown(); n >= samplePages || all && n > 0 {
+			c.decide()
+		}
 	}
 }
 
@@ -197,19 +208,24 @@ func (c *contract) isDecided() bool {
 	}
 }
 
-func (t *typing) decideIfFull(c *contract) {
-	t.mu.Lock()
-	enough := min(samplePages, t.open)
-	if t.rushed {
-		enough = 1
-	}
-	t.mu.Unlock()
+// show takes the cells of a page into account, if the types are not decided.
+func (c *contract) show(s sample) {
 	c.mu.Lock()
-	full := len(c.samples) > 0 && len(c.samples) >= enough
-	c.mu.Unlock()
-	if full {
-		c.decide()
+	defer c.mu.Unlock()
+	if c.isDecided() {
+		return
 	}
+	c.samples = append(c.samples, s)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(sampleTime, c.decide)
+	}
+}
+
+// shown is the number of pages whose cells wait to be decided by.
+func (c *contract) shown() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.samples)
 }
 
 // decide makes the rules from the samples, once.
