@@ -206,7 +206,7 @@ urls:
 with:
   month: [2000-01, 2000-02]
   way: [404, 500, 429, denied, login, refused, reset, api500, empty, short, duplicate, nokey, renamed, never, notable, throw, loop]
-page: {timeout: 3s}
+page: {timeout: 12s}
 tables:
   days: {from: table.figures, key: [date], columns: {date: Date, weekday: Weekday}}
 polite: {rate: 50/s, retries: 0, concurrency: 4, robots: ignore}
