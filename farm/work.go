@@ -76,6 +76,7 @@ func (f *Farm) Work(ctx context.Context, drain <-chan struct{}, runID int64, wat
 		w.watch = func(Event) {}
 	}
 	err = w.loop(ctx)
+	w.types.hurry() // nobody waits any more; this ends its timers
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	return errors.Join(err, worker.Close(bye), w.end(bye))
@@ -83,15 +84,17 @@ func (f *Farm) Work(ctx context.Context, drain <-chan struct{}, runID int64, wat
 
 // loop opens visits until no page is left, and waits for them.
 func (w *work) loop(ctx context.Context) error {
+	var watcher sync.WaitGroup
+	defer watcher.Wait() // after cancel, which ends it
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { // ends with ctx, which ends with this function
+	watcher.Go(func() {
 		select {
 		case <-w.worker.Lost():
 			cancel(store.ErrWorkerLost)
 		case <-ctx.Done():
 		}
-	}()
+	})
 	p, err := w.farm.Store.Progress(ctx, w.run.ID)
 	if err != nil {
 		return err
