@@ -71,8 +71,12 @@ func (w *work) allowed(ctx context.Context, p store.Page) *ending {
 		return &ending{outcome: RobotsDenied, message: reason}
 	}
 	if d := rules.delay(); d > w.recipe.Polite.Delay {
+		if _, done := w.slowed.LoadOrStore(p.Host, true); done {
+			return nil
+		}
 		pace := store.Pace{Delay: d, Concurrency: w.recipe.Polite.Concurrency}
 		if err := w.farm.Store.SetPace(ctx, w.run.ID, p.Host, pace); err != nil {
+			w.slowed.Delete(p.Host) // the next page tries again
 			w.farm.Log.Warn("robots.txt's crawl-delay was not written down", "host", p.Host, "error", err)
 		}
 	}

@@ -34,6 +34,9 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	if m := r.Unsupported(); len(m) > 0 {
 		return Submission{}, m
 	}
+	if err := f.checkAccess(r); err != nil {
+		return Submission{}, err
+	}
 	in := f.inputs(r)
 	hash, err := in.fingerprint(ctx, r, o.Limit)
 	if err != nil {

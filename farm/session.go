@@ -49,6 +49,24 @@ func (f *Farm) loadSessions(r *recipe.Recipe) (map[string]session, error) {
 	return sessions, nil
 }
 
+// checkAccess tells before a run begins which session or secret is missing.
+func (f *Farm) checkAccess(r *recipe.Recipe) error {
+	if _, err := f.loadSessions(r); err != nil {
+		return err
+	}
+	for _, k := range r.Kinds {
+		for _, h := range k.Page.Headers {
+			if h.Secret == "" {
+				continue
+			}
+			if _, err := f.Secret(h.Secret); err != nil {
+				return &PlanError{Recipe: r.Name, Err: fmt.Errorf("read header %q: %w", h.Name, err)}
+			}
+		}
+	}
+	return nil
+}
+
 // readSession reads a storage state file as Playwright writes it: cookies with
 // expires in Unix seconds (-1: until the browser closes), origins with localStorage.
 func readSession(path string) (session, error) {

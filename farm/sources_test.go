@@ -81,6 +81,29 @@ func TestPlanTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A session or a secret that is missing is told before a run begins.
+func TestAccessIsCheckedFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, demosite.Options{})
+	b.file("broken.json", "no JSON")
+	const rest = "\nurls: SITE/planets\ntables: {t: {from: table}}\n"
+	for page, want := range map[string]string{
+		"page: {headers: {X-Token: {secret: NOT_SET}}}": `secret "NOT_SET" is not set`,
+		"page: {session: ./missing.json}":               "missing.json",
+		"page: {session: ./broken.json}":                "no storage state",
+	} {
+		_, err := b.farm.Submit(t.Context(), b.recipe("access", page+rest), SubmitOptions{})
+		var plan *PlanError
+		var session *SessionError
+		if !errors.As(err, &plan) && !errors.As(err, &session) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", page, err, want)
+		}
+	}
+	if _, unfinished, err := b.store.OpenRun(t.Context(), "access"); unfinished || err != nil {
+		t.Errorf("a run was begun (%v)", err)
+	}
+}
+
 // Rows out of the page's own JSON, one row a page, headers with a secret.
 func TestKindsOfTables(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,11 @@ const tryTimeout = 30 * time.Second
 // themselves; nothing is stored. How the page ended is in Tried, the error is
 // about the recipe or the browser.
 func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
+	if t.Recipe != nil {
+		if err := f.checkAccess(t.Recipe); err != nil {
+			return Tried{}, err
+		}
+	}
 	kind, page, err := f.tried(ctx, t)
 	if err != nil {
 		return Tried{}, err

@@ -38,6 +38,7 @@ type work struct {
 	sessions map[string]session // by the name in the recipe
 	drain    <-chan struct{}
 	freed    chan struct{} // a visit ended; capacity 1
+	slowed   sync.Map      // hosts whose robots.txt's crawl-delay is written down
 
 	mu    sync.Mutex // one watch call at a time
 	watch func(Event)

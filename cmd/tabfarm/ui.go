@@ -93,6 +93,7 @@ func explain(err error) *failure {
 		settings  settingMistakes
 		ownership *store.OwnershipError
 		plan      *farm.PlanError
+		session   *farm.SessionError
 		rights    *store.ErrRights
 		version   *store.ErrVersion
 		open      *store.RunOpenError
@@ -107,7 +108,7 @@ func explain(err error) *failure {
 		return known
 	case errors.As(err, &stopped):
 		return &failure{code: stopped.code()}
-	case errors.As(err, &mistakes), errors.As(err, &settings), errors.As(err, &ownership), errors.As(err, &plan):
+	case errors.As(err, &mistakes), errors.As(err, &settings), errors.As(err, &ownership), errors.As(err, &plan), errors.As(err, &session):
 		return &failure{code: exitUsage, err: err}
 	case errors.Is(err, browserpool.ErrNoBrowser):
 		return noBrowser(err, "")

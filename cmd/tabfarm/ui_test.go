@@ -29,6 +29,7 @@ func TestExitCodes(t *testing.T) {
 		{"mistakes of settings", settingMistakes{"wrong"}, exitUsage},
 		{"a table of somebody else", fmt.Errorf("submit: %w", &store.OwnershipError{}), exitUsage},
 		{"a source that cannot be read", &farm.PlanError{Err: errors.New("no file")}, exitUsage},
+		{"a session that cannot be read", &farm.SessionError{Path: "a.json", Err: errors.New("no JSON")}, exitUsage},
 		{"no browser", fmt.Errorf("start: %w", browserpool.ErrNoBrowser), exitMissing},
 		{"a browser that does not start", &browserpool.StartError{Err: errors.New("x")}, exitMissing},
 		{"no database", fmt.Errorf("open: %w", store.ErrUnreachable), exitMissing},
