@@ -59,11 +59,11 @@ func TestTypesAreDecidedFromTheFirstPages(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, demosite.Options{})
 	site := newTableSite(t, map[string]string{
-		"p1": "Name|Size|Late\na|1|\nb|007|",
-		"p2": "Name|Size|Late\nc|2.5|3\nd|4|",
+		"p1": "Name|Size|Late\na|1|\nb|7|", // alone, size would be an integer and lose an L
+		"p2": "Name|Size|Late\nc|2.5|3\nd|L|",
 	})
 	b.run(b.recipe("first", site.recipe(2, "    key: [name]\n")), SubmitOptions{})
-	want := []string{"a|1|NULL", "b|007|NULL", "c|2.5|3", "d|4|NULL"}
+	want := []string{"a|1|NULL", "b|7|NULL", "c|2.5|3", "d|L|NULL"}
 	if diff := cmp.Diff(want, b.query("select name, size, late from things order by name")); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
