@@ -34,16 +34,15 @@ type Store interface {
 
 // Config is what a Farm works with.
 type Config struct {
-	Browser    Browser                           // may be nil where no page is opened
-	Store      Store                             // may be nil for Try, and for Plan of a recipe without SQL
-	Allow      []string                          // private hosts, host:port or CIDR ranges that pages may be on
-	PageLimit  time.Duration                     // longest time for a page as a whole. Defaults to 10 minutes
-	Product    string                            // name for robots.txt and sitemaps, "tabfarm/1.0 (+URL)"
-	Proxy      string                            // URL of a proxy; "" goes direct
-	SessionDir string                            // where named sessions are
-	Tabs       int                               // tabs of Browser; sizes the number of visits. Defaults to 1
-	Secret     func(name string) (string, error) // value of a {secret: NAME}; nil knows none
-	Log        *slog.Logger                      // Defaults to none
+	Browser   Browser                           // may be nil where no page is opened
+	Store     Store                             // may be nil for Try, and for Plan of a recipe without SQL
+	Allow     []string                          // private hosts, host:port or CIDR ranges that pages may be on
+	PageLimit time.Duration                     // longest time for a page as a whole. Defaults to 10 minutes
+	Product   string                            // name for robots.txt and sitemaps, "tabfarm/1.0 (+URL)"
+	Proxy     string                            // URL of a proxy; "" goes direct
+	Tabs      int                               // tabs of Browser; sizes the number of visits. Defaults to 1
+	Secret    func(name string) (string, error) // value of a {secret: NAME}; nil knows none
+	Log       *slog.Logger                      // Defaults to none
 }
 
 // Farm is the engine. Its methods may be called from several goroutines.

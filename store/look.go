@@ -85,13 +85,6 @@ WHERE $1::bigint IN (0, p.run_id) AND (cardinality($2::text[]) = 0 OR p.state = 
   AND (NOT $3::boolean OR p.state = 2 AND NOT p.ok) ORDER BY `+order+" LIMIT nullif($4::bigint, 0)", f.RunID, append([]string{}, f.Outcomes...), f.Failed, f.Limit)
 }
 
-// Problems lists the failed pages of the newest run of each recipe.
-func (s *Store) Problems(ctx context.Context) ([]PageInfo, error) {
-	return list(ctx, s, "list problems", scanPage, "SELECT "+pageColumns+`
-WHERE p.state = 2 AND NOT p.ok AND r.id = (SELECT max(id) FROM tabfarm_internal.run n WHERE n.recipe_id = r.recipe_id)
-ORDER BY c.name, p.id`)
-}
-
 // Tables lists the tables that recipes made, by name.
 func (s *Store) Tables(ctx context.Context) ([]TableInfo, error) {
 	return list(ctx, s, "list tables", func(row pgx.CollectableRow) (t TableInfo, err error) {

@@ -147,7 +147,7 @@ func (a *app) newFarm(allow ...string) (*farm.Farm, error) {
 	c := farm.Config{
 		Allow:     append(append([]string(nil), a.settings.Network.AllowPrivate...), allow...),
 		PageLimit: a.settings.Browser.PageLimit, Product: product(), Proxy: a.settings.Network.Proxy,
-		SessionDir: a.settings.Session.Dir, Secret: secret, Log: a.log,
+		Secret: secret, Log: a.log,
 	}
 	// A nil pointer in an interface is no nil interface.
 	if a.pool != nil {
