@@ -310,19 +310,14 @@ func (s *server) private(ctx context.Context) error {
 	if err := syscall.Flock(int(s.owner.Fd()), syscall.LOCK_EX); err != nil {
 		return err
 	}
-	pg, err := localpg.StartWith(ctx, localpg.Options{Dir: dir, Settings: Settings()})
+	pg, err := localpg.StartWith(ctx, localpg.Options{Dir: dir, Settings: map[string]string{
+		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300", "autovacuum_naptime": "1h",
+	}})
 	if err != nil {
 		return err
 	}
 	s.admin = pg.AdminURL
 	return nil
-}
-
-// Settings make a server fast whose data need not outlive it.
-func Settings() map[string]string {
-	return map[string]string{
-		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "400", "autovacuum_naptime": "1h",
-	}
 }
 
 const folderPrefix = "tabfarm-pgtest-"

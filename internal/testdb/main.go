@@ -15,9 +15,17 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tabfarm/tabfarm/internal/pgtest"
 	"github.com/tabfarm/tabfarm/store/localpg"
 )
+
+// variable names the server to the tests; one that is set already is taken.
+const variable = "TABFARM_TEST_DATABASE_URL"
+
+// settings make a server fast whose data need not outlive it.
+var settings = map[string]string{
+	"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
+	"max_connections": "400",
+}
 
 // stopLimit bounds the end of the server when the command has ended.
 const stopLimit = time.Minute
@@ -42,7 +50,7 @@ func run(ctx context.Context, command []string) (code int, err error) {
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(interrupts)
 
-	if os.Getenv(pgtest.EnvURL) != "" {
+	if os.Getenv(variable) != "" {
 		return execute(ctx, command, interrupts)
 	}
 	// Not $TMPDIR: the path of a socket has room for about 100 bytes.
@@ -55,7 +63,7 @@ func run(ctx context.Context, command []string) (code int, err error) {
 		return 3, fmt.Errorf("open the folder of the server: %w", err)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	server, err := localpg.StartWith(ctx, localpg.Options{Dir: dir, Log: log, Settings: pgtest.Settings()})
+	server, err := localpg.StartWith(ctx, localpg.Options{Dir: dir, Log: log, Settings: settings})
 	if err != nil {
 		return 3, fmt.Errorf("start a Postgres for the tests: %w", err)
 	}
@@ -64,8 +72,8 @@ func run(ctx context.Context, command []string) (code int, err error) {
 		defer cancel()
 		err = errors.Join(err, server.Stop(ctx))
 	}()
-	if err := os.Setenv(pgtest.EnvURL, server.AdminURL); err != nil {
-		return 3, fmt.Errorf("set %s: %w", pgtest.EnvURL, err)
+	if err := os.Setenv(variable, server.AdminURL); err != nil {
+		return 3, fmt.Errorf("set %s: %w", variable, err)
 	}
 	return execute(ctx, command, interrupts)
 }

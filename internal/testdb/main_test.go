@@ -8,16 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/tabfarm/tabfarm/internal/pgtest"
 )
 
 // These tests set the environment of the whole binary and so run one after the other.
 
 func TestRunGivesAServer(t *testing.T) {
-	t.Setenv(pgtest.EnvURL, "")
+	t.Setenv(variable, "")
 	said := filepath.Join(t.TempDir(), "said")
-	code, err := run(t.Context(), []string{"sh", "-c", `echo "$` + pgtest.EnvURL + `" >` + said + `; exit 7`})
+	code, err := run(t.Context(), []string{"sh", "-c", `echo "$` + variable + `" >` + said + `; exit 7`})
 	if err != nil || code != 7 {
 		t.Fatalf("exit %d, %v", code, err)
 	}
@@ -36,8 +34,8 @@ func TestRunGivesAServer(t *testing.T) {
 }
 
 func TestRunTakesAGivenServer(t *testing.T) {
-	t.Setenv(pgtest.EnvURL, "postgres://given.invalid/x")
-	if code, err := run(t.Context(), []string{"sh", "-c", `test "$` + pgtest.EnvURL + `" = postgres://given.invalid/x`}); code != 0 || err != nil {
+	t.Setenv(variable, "postgres://given.invalid/x")
+	if code, err := run(t.Context(), []string{"sh", "-c", `test "$` + variable + `" = postgres://given.invalid/x`}); code != 0 || err != nil {
 		t.Errorf("exit %d, %v", code, err)
 	}
 	if code, err := run(t.Context(), []string{"sh", "-c", "kill -9 $$"}); code != 1 || err == nil {
