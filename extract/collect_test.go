@@ -25,9 +25,9 @@ func virtualPage(n int, attributes, extra string) string {
 			'<div role="row" ' + %s + ' style="position:absolute;height:20px;top:' + i * 20 + 'px"><span role="gridcell">row ' + i + '</span> <span role="gridcell">' + i * 7 + '</span></div>');
 	};
 	s.addEventListener('scroll', () => requestAnimationFrame(draw)); draw();
-	</script>`, extra, 20*n, map[bool]string{true: "70", false: ""}[attributes == "gap"], n, map[string]string{
+	</script>`, extra, 20*n+map[string]int{"space": 170}[attributes], map[string]string{"gap": "70"}[attributes], n, map[string]string{
 		"aria-rowindex": `'aria-rowindex="' + (i + 2) + '"'`, "gap": `'aria-rowindex="' + (i + 2) + '"'`,
-		"row-id": `'row-id="r' + i + '"'`, "none": `''`,
+		"row-id": `'row-id="r' + i + '"'`, "space": `'row-id="r' + i + '"'`, "none": `''`,
 	}[attributes])
 }
 
@@ -42,6 +42,7 @@ func TestVirtualGrid(t *testing.T) {
 		{"row index and count", "aria-rowindex", `aria-rowcount="2001"`, 2000, extract.ProofTotal, ""},
 		{"row id alone", "row-id", ``, 300, extract.ProofEnd, ""},
 		{"no key", "none", ``, 300, extract.ProofEnd, ""},
+		{"space below the last row", "space", ``, 300, extract.ProofEnd, ""},
 		{"a row is missing", "gap", `aria-rowcount="301"`, 299, extract.ProofNone, "incomplete"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

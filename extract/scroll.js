@@ -148,7 +148,7 @@ async function scrollDown(harvest, scroller) {
       harvest.shaky = true;
       harvest.note = 'two parts drawn one after the other have no row in common';
     }
-    const atEnd = scroller.scrollTop + clientHeight(scroller) >= scrollHeight(scroller) - 1;
+    const atEnd = leftBelow(scroller) <= 1;
     still = atEnd && added === 0 ? still + 1 : 0;
     if (still >= 2) return;
     if (added > 0) more();
@@ -192,22 +192,38 @@ async function windowReady(harvest, scroller) {
     if (late) return null;
     if (now() - nudged > NUDGE) {
       nudged = now();
-      scroller.scrollTop -= 1;
-      await frame();
-      scroller.scrollTop += 1;
+      await nudge(scroller);
     }
     await pause(10);
   }
 }
 
+/**
+ * Scrolls a little, or to the end where that is near: below its last row a grid
+ * may have empty space, which no row will ever cover.
+ */
+async function nudge(scroller) {
+  if (leftBelow(scroller) < clientHeight(scroller)) {
+    scroller.scrollTop = scrollHeight(scroller);
+    return;
+  }
+  scroller.scrollTop -= 1;
+  await frame();
+  scroller.scrollTop += 1;
+}
+
+/** What is left to scroll, in px. */
+const leftBelow = (scroller) => scrollHeight(scroller) - clientHeight(scroller) - scroller.scrollTop;
+
 /** True when rows reach the lower edge of the window, or the end of all. */
 function covers(formed, scroller) {
   if (formed.rows.length === 0) return false;
+  const stated = formed.kind === 'aria' ? wholeNumber(formed.el, 'aria-rowcount') ?? 0 : 0;
+  if (stated > 0 && formed.rows.some((row) => wholeNumber(row.el, 'aria-rowindex') >= stated)) return true;
   const page = scrollingElement(document);
   const edge = scroller === page ? innerHeight : rectOf(scroller).top + clientHeight(scroller);
   const bottom = formed.rows.reduce((most, row) => Math.max(most, rectOf(row.el).bottom), -Infinity);
-  const left = scrollHeight(scroller) - clientHeight(scroller) - scroller.scrollTop;
-  return bottom >= edge - 1 || left <= 1;
+  return bottom >= edge - 1 || leftBelow(scroller) <= 1;
 }
 
 /** Orders the rows of all windows, and doubts them when numbers are missing between. */
