@@ -389,8 +389,9 @@ func TestCaptureTooLarge(t *testing.T) {
 	}
 }
 
-// TestTurnAndMore has a script that asks for two turns and announces two loads,
-// each of which is shorter than the deadline while all together are longer.
+// TestTurnAndMore has a script that asks for two turns and announces a load.
+// Timeout is 8 s: it is read only if its waiting for turns (10 s) is not counted,
+// and if its second load (9 s) has a deadline of its own.
 func TestTurnAndMore(t *testing.T) {
 	t.Parallel()
 	s := site(t, map[string]http.HandlerFunc{"/": html("x")})
@@ -400,14 +401,16 @@ let granted; globalThis.__tabfarm_turn = n => granted(n);
 const turn = n => new Promise(r => { granted = r; __tabfarm('turn ' + n); });
 (async () => {
 	let got = '';
-	for (const n of [1, 2]) { got += await turn(n); __tabfarm('more 4000'); await sleep(2200); }
+	for (const n of [1, 2]) got += await turn(n);
+	__tabfarm('more 30000');
+	await sleep(9000);
 	__tabfarm('data 0 1 ' + got); __tabfarm('done');
 })();`
 	var turns atomic.Int32
-	r := browserpool.Request{URL: s.URL, Script: script, Timeout: 4 * time.Second, PageLimit: 20 * time.Second, Turn: func(ctx context.Context) error {
+	r := browserpool.Request{URL: s.URL, Script: script, Timeout: 8 * time.Second, PageLimit: time.Minute, Turn: func(ctx context.Context) error {
 		turns.Add(1)
 		select {
-		case <-time.After(700 * time.Millisecond): // the host's clock
+		case <-time.After(5 * time.Second): // the host's clock
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
@@ -422,7 +425,7 @@ const turn = n => new Promise(r => { granted = r; __tabfarm('turn ' + n); });
 	if _, err = open(t, chrometest.Pool(t), r); !errors.Is(err, browserpool.ErrTimeout) {
 		t.Errorf("past its limit the page ended with %v after %v", err, time.Since(start))
 	}
-	r.PageLimit, r.Turn = 20*time.Second, func(context.Context) error { return errors.New("no more") }
+	r.PageLimit, r.Turn = time.Minute, func(context.Context) error { return errors.New("no more") }
 	if _, err = open(t, chrometest.Pool(t), r); err == nil || !strings.Contains(err.Error(), "no more") {
 		t.Errorf("a refused turn ended with %v", err)
 	}
@@ -435,7 +438,7 @@ func TestExceptionsAreCounted(t *testing.T) {
 	if err != nil || a.Exceptions != 2 || !strings.HasPrefix(a.Exception, "Error: first") {
 		t.Errorf("%v, %d exceptions, %q", err, a.Exceptions, a.Exception)
 	}
-	_, err = open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL, Script: "throw new Error('reader')", Timeout: 3 * time.Second})
+	_, err = open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL, Script: "throw new Error('reader')", Timeout: 10 * time.Second})
 	if !errors.Is(err, browserpool.ErrTimeout) || !strings.Contains(err.Error(), "Error: reader") {
 		t.Errorf("a broken reading script ended with %v", err)
 	}

@@ -1,6 +1,7 @@
 package browserpool
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -56,7 +57,9 @@ func wrap(source string) string {
 
 // storageScript puts entries of localStorage in place before the page's own
 // scripts look. It is installed until the first document of its origin has come,
-// so that what the page itself changes afterwards stays.
+// so that what the page itself changes afterwards stays. A page that sends itself
+// on at once is faster than the removal; so the first run leaves a mark of the
+// visit in sessionStorage, by which a second one knows that it has nothing to do.
 func storageScript(origin string, items []StorageItem) (script, error) {
 	pairs := make([][2]string, 0, len(items))
 	for _, item := range items {
@@ -71,6 +74,7 @@ func storageScript(origin string, items []StorageItem) (script, error) {
 		return script{}, fmt.Errorf("encode origin %q: %w", origin, err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "if (location.origin === %s) { try { for (const [k, v] of %s) localStorage.setItem(k, v); } catch {} }", name, data)
+	fmt.Fprintf(&b, "if (location.origin === %s) { try { if (sessionStorage.getItem('tabfarm') !== %q) {"+
+		" for (const [k, v] of %s) localStorage.setItem(k, v); sessionStorage.setItem('tabfarm', %[2]q); } } catch {} }", name, rand.Text(), data)
 	return script{world: worldName, source: b.String()}, nil
 }
