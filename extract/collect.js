@@ -79,12 +79,13 @@ async function collect(harvest, others) {
   harvest.total = namedTotal(harvest.table) ?? (stated === null && harvest.first.kind === 'html' ? range?.total ?? null : stated ?? range?.total ?? null);
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
-  const pager = pagerOf(el, others);
+  const own = harvest.table.mode === 'each' ? harvest.table.css : '';
+  const pager = pagerOf(el, others, own);
   if (pager !== null) {
     await turnPages(harvest, pager, others);
   } else if (!harvest.met()) {
     await scrollAll(harvest);
-    const more = leadsOn(el, others);
+    const more = leadsOn(el, others, own);
     if (more !== '') {
       harvest.proof = 'none';
       harvest.note = more;
@@ -120,12 +121,16 @@ const disabled = (el) =>
   hasAttribute(el, 'disabled') || attribute(el, 'aria-disabled') === 'true' ||
   /(^|\s|-)disabled(\s|$)/.test(classOf(el)) || (parentElement(el) !== null && /(^|\s)disabled(\s|$)/.test(classOf(parentElement(el)))) || !displayed(el);
 
+/** True for a control in an element that is itself a row: what it says is about that row. */
+const inRowOf = (own, control) => own !== '' && closest(control, own) !== null;
+
 /**
  * The control that shows a table's next page: of its library, or one beside the
- * table that says so and stays on this page.
+ * table that says so and stays on this page. own finds the rows of a list of
+ * elements, '' for tables.
  * @returns {{next: () => Element|null, previous: () => Element|null}|null}
  */
-function pagerOf(el, others) {
+function pagerOf(el, others, own) {
   const wrapper = closest(el, PAGED);
   const library = wrapper === null ? null : findOne(wrapper, NEXT);
   if (library !== null && displayed(library)) {
@@ -139,7 +144,7 @@ function pagerOf(el, others) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
     const place = around;
     const control = (words) => () => find(place, 'button,a,[role="button"],li[title]').find(
-      (c) => !contains(el, c) && staysHere(c) && displayed(c) && wordsOn(c).some((w) => words.test(w))) ?? null;
+      (c) => !contains(el, c) && !inRowOf(own, c) && staysHere(c) && displayed(c) && wordsOn(c).some((w) => words.test(w))) ?? null;
     if (control(NEXT_WORDS)() !== null) return { next: control(NEXT_WORDS), previous: control(PREVIOUS_WORDS) };
     around = parentElement(around);
   }
@@ -152,11 +157,11 @@ const MORE_WORDS = /^((load|show|view|see) (more|all)\b.{0,30}|more( results| ro
  * Words on what beside a table leads to more of its rows, as far as only the
  * recipe can follow it: a link to a next page, numbered pages, a button for more.
  */
-function leadsOn(el, others) {
+function leadsOn(el, others, own) {
   let around = parentElement(el);
   for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return '';
-    const beside = (css) => find(around, css).filter((c) => !contains(el, c) && displayed(c));
+    const beside = (css) => find(around, css).filter((c) => !contains(el, c) && !inRowOf(own, c) && displayed(c));
     const more = beside('button,a,[role="button"]').find((c) => !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w)));
     if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"';
     if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page';

@@ -111,6 +111,19 @@ func TestVirtualColumns(t *testing.T) {
 	}
 }
 
+// TestControlsInRows: what stands in a row itself leads to no further rows.
+func TestControlsInRows(t *testing.T) {
+	t.Parallel()
+	card := `<div class="card"><h3>%s</h3><button>Next</button><a href="#m">More</a></div>`
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(fmt.Sprintf("<main>"+card+card+"</main>", "a", "b"))})
+	k := kindOf(recipe.Table{Each: ".card", MinRows: 1, Columns: []recipe.Column{{Name: "name", CSS: "h3"}}})
+	v := open(t, url+"/", k, nil)
+	tables, err := extract.Tables(v.reading, nil, k, nil)
+	if err != nil || len(tables[0].Rows) != 2 || tables[0].Proof != extract.ProofEnd {
+		t.Errorf("%v: %+v", err, tables)
+	}
+}
+
 // endlessPage loads 20 more rows each time the end is scrolled to, up to 130.
 const endlessPage = `<p class="count"></p><div style="height:900px"></div><table id="t"><thead><tr><th>Name<th>Value</thead><tbody></tbody></table><div id="end" style="height:20px"></div>
 <script>
