@@ -32,6 +32,7 @@ type payload struct {
 	Settled bool     `json:"settled"`
 	Grids   []grid   `json:"grids"`
 	Signs   []string `json:"signs"`
+	Cards   *Cards   `json:"cards"`
 	Error   string   `json:"error"`
 }
 
@@ -48,6 +49,7 @@ type grid struct {
 	Total     *int        `json:"total"`
 	TotalText *string     `json:"totalText"`
 	Note      string      `json:"note"`
+	Classes   []string    `json:"classes"`
 }
 
 type gridRow struct {
@@ -56,6 +58,7 @@ type gridRow struct {
 	Role   string             `json:"r"`
 	Fields map[string]*string `json:"f"`
 	Class  string             `json:"k"`
+	Links  []*string          `json:"l"`
 }
 
 // Decode checks and decodes the payload of the script. It comes from a page and
@@ -86,6 +89,7 @@ func Decode(text []byte) (*Reading, error) {
 	}
 	r := &Reading{
 		URL: clip(p.URL, 1<<16), Title: clip(p.Title, 1000), Lang: clip(p.Lang, 100), Settled: p.Settled,
+		Cards: p.Cards,
 	}
 	for _, s := range p.Signs {
 		if slices.Contains([]string{"password", "captcha", "denied", "spinner"}, s) && !slices.Contains(r.Signs, s) {
@@ -123,7 +127,7 @@ func (g *grid) check(cells *int) (Grid, error) {
 		Table: g.Table, Kind: g.Kind, Selector: clip(g.Selector, 10_000), Caption: clip(g.Caption, 10_000),
 		Header: g.Header, Foot: g.Foot, Rows: make([]GridRow, len(g.Rows)),
 		Complete: g.Complete && g.Proof != ProofNone, Proof: g.Proof, Total: g.Total, TotalText: g.TotalText,
-		Note: clip(g.Note, 1000),
+		Note: clip(g.Note, 1000), Classes: g.Classes,
 	}
 	for _, lines := range [][][]*string{g.Header, g.Foot} {
 		for _, line := range lines {
@@ -144,8 +148,11 @@ func (g *grid) check(cells *int) (Grid, error) {
 				return Grid{}, fmt.Errorf("span at column %d of %d", at, len(row.Cells))
 			}
 		}
+		if len(row.Links) > 0 && len(row.Links) != len(row.Cells) {
+			return Grid{}, fmt.Errorf("%d links of %d cells", len(row.Links), len(row.Cells))
+		}
 		out.Rows[i] = GridRow{
-			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000),
+			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000), Links: row.Links,
 		}
 	}
 	return out, nil

@@ -42,15 +42,25 @@ function gridOf(harvest) {
   const texts = (row) => columns.map((i) => (row.cells[i] ? row.cells[i].text : null));
   const grid = {
     table: harvest.table.name, kind: formed.kind,
-    selector: formed.kind === 'each' ? harvest.table.css : selectorOf(formed.el),
+    selector: formed.kind === 'each' ? harvest.table.css : selectorOf(wholeOf(formed)),
     caption: formed.caption, header: formed.head.map(texts), foot: formed.foot.map(texts),
     rows: harvest.rows.map((row) => rowOf(row, columns, texts)),
     proof: harvest.proof || 'none', total: harvest.total, note: harvest.note,
   };
+  if (job.look) grid.classes = classOf(formed.el).split(' ').filter(Boolean);
   const text = totalText(harvest.table);
   if (text !== undefined) grid.totalText = text;
   grid.complete = grid.proof !== 'none';
   return grid;
+}
+
+/** The element of a table; of one in several parts what holds them all and no other table, so that its selector finds all. */
+function wholeOf(formed) {
+  const parts = formed.parts ?? [];
+  if (parts.length < 2) return formed.el;
+  let around = parentElement(formed.el);
+  while (around !== null && !parts.every((part) => contains(around, part))) around = parentElement(around);
+  return around !== null && tablesIn(around).every((el) => parts.some((part) => contains(part, el))) ? around : formed.el;
 }
 
 /** The columns that hold a cell: grids of divs number theirs with gaps. */
@@ -69,8 +79,15 @@ function rowOf(row, columns, texts) {
   if (wide.length > 0) out.s = wide;
   if (row.role) out.r = row.role;
   if (row.fields) out.f = row.fields;
+  if (job.look) out.l = columns.map((i) => linkIn(row.cells[i]));
   if (row.cls ?? classOf(row.el)) out.k = (row.cls ?? classOf(row.el)).slice(0, 200);
   return out;
+}
+
+/** Where the first link of a cell leads, as it is written; null for none. */
+function linkIn(slot) {
+  const link = slot ? (matches(slot.el, 'a[href]') ? slot.el : findOne(slot.el, 'a[href]')) : null;
+  return link === null ? null : attribute(link, 'href');
 }
 
 /** Sends the answer and ends. */
@@ -93,6 +110,7 @@ function deliver(settled, error = '') {
     version: 1, url: location.href, title: fold(documentTitle(document)),
     lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error,
   };
+  if (job.look) answer.cards = cardsOf();
   let text = JSON.stringify(answer);
   if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], error: 'too large' });
   const chunks = cut(text);

@@ -29,6 +29,24 @@ type Reading struct {
 	Grids   []Grid
 	// Signs are hints that the page is not the one meant: "password", "captcha", "denied", "spinner".
 	Signs []string
+	// Cards are repeated elements that may be rows. They are read by LookScript
+	// alone; nil for none.
+	Cards *Cards
+}
+
+// Cards are elements that repeat on a page, and what differs in them.
+type Cards struct {
+	Selector string      `json:"selector"`
+	Fields   []CardField `json:"fields"`
+}
+
+// CardField is one value of each card: the text, or the attribute, of the
+// element that CSS finds in it; without CSS of the card itself.
+type CardField struct {
+	Name     string `json:"name"`
+	CSS      string `json:"css"`
+	Attr     string `json:"attr"`
+	Optional bool   `json:"optional"` // some cards have it not
 }
 
 // Grid is one table or grid as text cells, before types. A nil cell is a place
@@ -48,6 +66,8 @@ type Grid struct {
 	TotalText *string
 	// Note says why the grid is not complete, in words for the user.
 	Note string
+	// Classes are those of its element. They are read by LookScript alone.
+	Classes []string
 }
 
 // GridRow is one body row with what the script found beside its cells.
@@ -60,6 +80,9 @@ type GridRow struct {
 	Fields map[string]*string
 	// Class names the row for messages: its class list.
 	Class string
+	// Links holds where the first link of each cell leads, as written; nil for none.
+	// It is read by LookScript alone.
+	Links []*string
 }
 
 // Cell is one value of a row before its type is decided; nil Text is no value.

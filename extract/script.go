@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tabfarm/tabfarm/recipe"
 )
@@ -17,7 +18,7 @@ var sources embed.FS
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
 	"dom.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
-	"total.js", "signs.js", "settle.js", "collect.js", "scroll.js", "main.js",
+	"total.js", "signs.js", "cards.js", "settle.js", "collect.js", "scroll.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
@@ -44,6 +45,7 @@ type job struct {
 	Timeout  int64      `json:"timeout"` // for each load, in ms
 	Tables   []jobTable `json:"tables"`
 	JSONOnly bool       `json:"jsonOnly,omitempty"`
+	Look     bool       `json:"look,omitempty"` // links of cells come with the rows
 }
 
 type jobTable struct {
@@ -93,6 +95,21 @@ func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
 			j.Tables = append(j.Tables, t)
 		}
 	}
+	return script(j)
+}
+
+// LookScript is the source of the reading script that reads every table of a
+// page with the links in its cells, for who writes a recipe for it. timeout is
+// for each load.
+func LookScript(timeout time.Duration) (string, error) {
+	return script(job{
+		Timeout: timeout.Milliseconds(), Look: true,
+		Tables: []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}},
+	})
+}
+
+// script is the reading script with a job.
+func script(j job) (string, error) {
 	inlined, err := inlineJSON(j)
 	if err != nil {
 		return "", fmt.Errorf("write job of script: %w", err)

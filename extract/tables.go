@@ -225,31 +225,11 @@ func everyTable(r *Reading) ([]Table, error) {
 	var first *Problem
 	taken := map[string]bool{}
 	for i := range r.Grids {
-		g := &r.Grids[i]
-		name := ""
-		if id, found := strings.CutPrefix(g.Selector, "#"); found {
-			name = recipe.SQLName(id)
+		table, _, problem := tableOf(r, []*Grid{&r.Grids[i]}, gridName(&r.Grids[i], i, taken))
+		if table != nil {
+			tables = append(tables, *table)
 		}
-		if name == "" {
-			name = recipe.SQLName(clip(g.Caption, 40))
-		}
-		if name == "" {
-			name = fmt.Sprintf("table_%d", i+1)
-		}
-		t := &recipe.Table{Name: unique(name, taken), Rows: "all", OtherColumns: "keep", Duplicates: "error"}
-		s, problem := sheetOf([]*Grid{g}, t)
-		if problem == nil {
-			var table *Table
-			if table, problem = resolve(s, t, nil); table != nil {
-				table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
-				tables = append(tables, *table)
-			}
-			if problem == nil {
-				problem = judge(table, s, t, r)
-			}
-		}
-		if problem != nil && first == nil {
-			problem.Table, problem.Message = t.Name, t.Name+": "+problem.Message
+		if first == nil {
 			first = problem
 		}
 	}
@@ -260,6 +240,41 @@ func everyTable(r *Reading) ([]Table, error) {
 		return tables, first
 	}
 	return tables, nil
+}
+
+// gridName names the table that a grid becomes: by its id, its caption or its place.
+func gridName(g *Grid, place int, taken map[string]bool) string {
+	name := ""
+	if id, found := strings.CutPrefix(g.Selector, "#"); found {
+		name = recipe.SQLName(id)
+	}
+	if name == "" {
+		name = recipe.SQLName(clip(g.Caption, 40))
+	}
+	if name == "" {
+		name = fmt.Sprintf("table_%d", place+1)
+	}
+	return unique(name, taken)
+}
+
+// tableOf makes one table of grids that no recipe describes. The problem may
+// stand beside a table.
+func tableOf(r *Reading, grids []*Grid, name string) (*Table, *sheet, *Problem) {
+	t := &recipe.Table{Name: name, Rows: "all", OtherColumns: "keep", Duplicates: "error"}
+	s, problem := sheetOf(grids, t)
+	var table *Table
+	if problem == nil {
+		if table, problem = resolve(s, t, nil); table != nil {
+			table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
+		}
+		if problem == nil {
+			problem = judge(table, s, t, r)
+		}
+	}
+	if problem != nil {
+		problem.Table, problem.Message = name, name+": "+problem.Message
+	}
+	return table, s, problem
 }
 
 // unique gives a name that is not taken, with _2, _3 behind it if need be, and takes it.

@@ -86,7 +86,7 @@ func (a *app) demo(ctx context.Context, keep bool) error {
 	if err := a.demoQuery(ctx); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s in %.1f s. The recipes: %s. Next: tabfarm try URL\n", pagesWords(pages), took.Seconds(), tilde(dir))
+	_, err = fmt.Fprintf(a.stdout, "%s in %.1f s. The recipes: %s. Next: tabfarm init URL\n", pagesWords(pages), took.Seconds(), tilde(dir))
 	if keep && err == nil {
 		a.demoKeep(ctx, site, dir)
 	}

@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 const firstScreen = `tabfarm reads tables from JavaScript pages into Postgres.
 
   tabfarm demo                 see it work, about 30 seconds
+  tabfarm init URL             write a recipe for a page of yours
   tabfarm run RECIPE           fetch its rows
   tabfarm query "select ..."   look at them
 
@@ -97,7 +98,7 @@ func newRoot(a *app) *cobra.Command {
 		return usage(cmd.CommandPath()+" --help shows its flags", "%w", err)
 	})
 	root.AddCommand(
-		newDemo(a), newTry(a), newCheck(a), newRun(a), newResume(a), newCancel(a), newQuery(a), newRuns(a),
+		newDemo(a), newInit(a), newTry(a), newCheck(a), newRun(a), newResume(a), newCancel(a), newQuery(a), newRuns(a),
 		newPages(a), newTables(a), newRetry(a), newDoctor(a), newDB(a), newVersion(a),
 	)
 	return root
@@ -119,7 +120,7 @@ func needsSettings(cmd *cobra.Command) bool {
 func unknownCommand(root *cobra.Command, word string) error {
 	switch {
 	case strings.HasPrefix(word, "http://"), strings.HasPrefix(word, "https://"):
-		return usage("tabfarm try "+word, "a URL is no command")
+		return usage("tabfarm init "+word, "a URL is no command")
 	case strings.HasSuffix(word, ".yaml"), strings.HasSuffix(word, ".yml"):
 		return usage("tabfarm run "+word, "a recipe is no command")
 	case strings.HasSuffix(word, ".html"), strings.HasSuffix(word, ".htm"):
