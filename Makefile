@@ -44,7 +44,7 @@ test-race: ## the same with the race detector
 
 .PHONY: lint
 lint: $(LINT) ## golangci-lint, with the rules of .golangci.yml
-	$(LINT) run ./...
+	$(LINT) run --allow-parallel-runners ./...
 
 .PHONY: fmt
 fmt: $(LINT) ## format all Go files
