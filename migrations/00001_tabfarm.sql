@@ -235,9 +235,9 @@ COMMENT ON COLUMN tabfarm.pages.started_at IS 'begin of the last try';
 COMMENT ON COLUMN tabfarm.pages.finished_at IS 'when the page ended';
 
 CREATE VIEW tabfarm.tables AS
-SELECT t.name, t.recipe, t.key,
-       tabfarm_internal.count_rows(t.schema, t.name) AS rows,
-       good.id AS last_ok_run, good.finished_at AS last_ok_at, t.schema
+SELECT CASE WHEN count(*) OVER (PARTITION BY t.name) = 1 THEN t.name ELSE t.schema || '.' || t.name END AS name,
+       t.recipe, t.key, tabfarm_internal.count_rows(t.schema, t.name) AS rows,
+       good.id AS last_ok_run, good.finished_at AS last_ok_at
 FROM tabfarm_internal.result_table t
 LEFT JOIN LATERAL (
     SELECT r.id, r.finished_at
@@ -248,13 +248,12 @@ LEFT JOIN LATERAL (
     ORDER BY r.id DESC LIMIT 1) good ON true
 WHERE t.made;
 COMMENT ON VIEW tabfarm.tables IS 'tables that recipes made';
-COMMENT ON COLUMN tabfarm.tables.name IS 'name of the table, as in the recipe and in tabfarm.rejected';
+COMMENT ON COLUMN tabfarm.tables.name IS 'name of the table, as in the recipe and in tabfarm.rejected; with its schema where two schemas have one of it';
 COMMENT ON COLUMN tabfarm.tables.recipe IS 'the one recipe that writes to it';
 COMMENT ON COLUMN tabfarm.tables.key IS 'columns of its primary key';
 COMMENT ON COLUMN tabfarm.tables.rows IS 'rows now, counted; NULL where the table is gone or may not be read';
 COMMENT ON COLUMN tabfarm.tables.last_ok_run IS 'newest run all of whose pages ended well';
 COMMENT ON COLUMN tabfarm.tables.last_ok_at IS 'when that run ended';
-COMMENT ON COLUMN tabfarm.tables.schema IS 'schema of the table';
 
 CREATE VIEW tabfarm.problems AS
 SELECT p.run_id AS run, c.name AS recipe, p.address AS url, p.vars AS variables, p.outcome, p.message,

@@ -89,7 +89,7 @@ func TestPlainRole(t *testing.T) {
 		t.Errorf("reader: %+v", c)
 	}
 	want(t, d.text("select current_user, player from leaders"), "tabfarm_reader|Jordan\n")
-	want(t, d.text("select name, rows from tables"), "public.leaders|1\n")
+	want(t, d.text("select name, rows from tables"), "leaders|1\n")
 
 	// Rights that are taken away while a run is under way are told with the grants.
 	admin.exec(fmt.Sprintf("REVOKE CREATE ON SCHEMA public FROM %q", role.name))

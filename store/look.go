@@ -45,7 +45,7 @@ type PageInfo struct {
 
 // TableInfo is a result table as tabfarm.tables shows it.
 type TableInfo struct {
-	Name      string // schema.name where the schema is not the configured one
+	Name      string // schema.name where two schemas have a table of the name
 	Recipe    string
 	Key       []string
 	Rows      *int64 // nil where the table is gone
@@ -94,8 +94,7 @@ func (s *Store) Tables(ctx context.Context) ([]TableInfo, error) {
 			t.LastOKRun = *run
 		}
 		return t, err
-	}, `SELECT CASE WHEN schema = $1 THEN name ELSE schema || '.' || name END, recipe, key, rows, last_ok_run, last_ok_at
-FROM tabfarm.tables ORDER BY schema <> $1, schema, name`, s.cfg.Schema)
+	}, "SELECT name, recipe, key, rows, last_ok_run, last_ok_at FROM tabfarm.tables ORDER BY name")
 }
 
 // list collects the rows of a statement.

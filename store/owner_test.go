@@ -102,11 +102,4 @@ func TestDroppedByHand(t *testing.T) {
 	if len(tables) != 1 || tables[0].Rows != nil || tables[0].Name != "leaders" {
 		t.Errorf("tables %+v", tables)
 	}
-	// To who keeps results elsewhere a name alone would mean another table.
-	other, err := store.Open(t.Context(), store.Config{URL: d.url, Schema: "results"})
-	ok(t, err)
-	defer other.Close()
-	if tables, err = other.Tables(t.Context()); err != nil || len(tables) != 1 || tables[0].Name != "public.leaders" {
-		t.Errorf("%v, tables %+v", err, tables)
-	}
 }

@@ -56,7 +56,7 @@ func TestRunFromBeginToEnd(t *testing.T) {
 	want(t, d.text("select url, variables, outcome, message, rows, proof, stated_total, attempts, seconds from pages order by url"),
 		host+"/1|{\"n\": \"1\"}|ok|NULL|2|end|NULL|1|0\n"+host+"/2|{\"n\": \"2\"}|incomplete|3 of 12|3|none|12|1|1.5\n")
 	want(t, d.text("select url, outcome from problems"), host+"/2|incomplete\n")
-	want(t, d.text("select name, recipe, key, rows, last_ok_run from tables"), "public.leaders|nba|{player}|2|NULL\n")
+	want(t, d.text("select name, recipe, key, rows, last_ok_run from tables"), "leaders|nba|{player}|2|NULL\n")
 	infos, err := d.Pages(ctx, store.PageFilter{RunID: run.ID, Failed: true})
 	ok(t, err)
 	if len(infos) != 1 || infos[0].Outcome != "incomplete" || *infos[0].StatedTotal != 12 || infos[0].OK {
