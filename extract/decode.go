@@ -33,7 +33,13 @@ type payload struct {
 	Grids   []grid   `json:"grids"`
 	Signs   []string `json:"signs"`
 	Cards   *Cards   `json:"cards"`
-	Error   string   `json:"error"`
+
+	Embedded []struct {
+		Name  string `json:"name"`
+		Text  string `json:"text"`
+		Large bool   `json:"large"`
+	} `json:"embedded"`
+	Error string `json:"error"`
 }
 
 type grid struct {
@@ -94,6 +100,11 @@ func Decode(text []byte) (*Reading, error) {
 	for _, s := range p.Signs {
 		if slices.Contains([]string{"password", "captcha", "denied", "spinner"}, s) && !slices.Contains(r.Signs, s) {
 			r.Signs = append(r.Signs, s)
+		}
+	}
+	for _, e := range p.Embedded {
+		if body := firstJSON(e.Text); body != nil || e.Large {
+			r.Embedded = append(r.Embedded, Source{URL: "#" + clip(e.Name, 1000), Body: body, TooLarge: e.Large})
 		}
 	}
 	cells := 0

@@ -80,6 +80,9 @@ func matching(sources []Source, t *recipe.Table, vars map[string]string) []Sourc
 // jsonSheet reads the rows of a table out of the responses that match. The
 // sheet is nil where an optional table has none.
 func jsonSheet(r *Reading, sources []Source, t *recipe.Table, vars map[string]string) (*sheet, *Problem) {
+	if inPage(t.JSON) {
+		sources = r.Embedded
+	}
 	found := matching(sources, t, vars)
 	if len(found) == 0 {
 		return nil, noResponse(sources, t)
@@ -132,6 +135,9 @@ func jsonSheet(r *Reading, sources []Source, t *recipe.Table, vars map[string]st
 // noResponse says which responses came instead.
 func noResponse(sources []Source, t *recipe.Table) *Problem {
 	asked := fmt.Sprintf("json: %q", t.JSON.URL)
+	if inPage(t.JSON) && len(sources) == 0 {
+		return problemf(outcomeMissing, "the page holds no JSON in itself, so nothing matched %s.", asked)
+	}
 	if t.JSON.Body != "" {
 		asked += fmt.Sprintf(" with body: %q", t.JSON.Body)
 	}

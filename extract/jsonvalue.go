@@ -57,6 +57,16 @@ func decodeJSON(body []byte) (any, error) {
 	return all, nil
 }
 
+// firstJSON is the JSON object or array that a text begins with, whatever stands
+// behind it; nil where it begins with none.
+func firstJSON(text string) []byte {
+	var value json.RawMessage
+	if json.NewDecoder(strings.NewReader(text)).Decode(&value) != nil || len(value) == 0 || value[0] != '{' && value[0] != '[' {
+		return nil
+	}
+	return value
+}
+
 func decodeValue(d *json.Decoder, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("it nests deeper than %d", maxDepth)

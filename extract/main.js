@@ -110,6 +110,7 @@ function deliver(settled, error = '') {
     version: 1, url: location.href, title: fold(documentTitle(document)),
     lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error,
   };
+  if (job.embedded) answer.embedded = embeddedJSON();
   if (job.look) answer.cards = cardsOf();
   let text = JSON.stringify(answer);
   if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], error: 'too large' });

@@ -29,6 +29,9 @@ type Reading struct {
 	Grids   []Grid
 	// Signs are hints that the page is not the one meant: "password", "captcha", "denied", "spinner".
 	Signs []string
+	// Embedded is the JSON that the document holds itself, with #NAME for a URL: the
+	// id of its script, or the variable that it is assigned to.
+	Embedded []Source
 	// Cards are repeated elements that may be rows. They are read by LookScript
 	// alone; nil for none.
 	Cards *Cards

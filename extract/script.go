@@ -18,7 +18,7 @@ var sources embed.FS
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
 	"dom.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
-	"total.js", "signs.js", "cards.js", "settle.js", "collect.js", "scroll.js", "main.js",
+	"total.js", "signs.js", "cards.js", "embedded.js", "settle.js", "collect.js", "scroll.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
@@ -45,7 +45,8 @@ type job struct {
 	Timeout  int64      `json:"timeout"` // for each load, in ms
 	Tables   []jobTable `json:"tables"`
 	JSONOnly bool       `json:"jsonOnly,omitempty"`
-	Look     bool       `json:"look,omitempty"` // links of cells come with the rows
+	Look     bool       `json:"look,omitempty"`     // links of cells come with the rows
+	Embedded bool       `json:"embedded,omitempty"` // so does JSON that the document holds
 }
 
 type jobTable struct {
@@ -92,6 +93,7 @@ func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
 		for i := range k.Tables {
 			t := tableJob(&k.Tables[i], vars)
 			j.JSONOnly = j.JSONOnly && t.Mode == "none"
+			j.Embedded = j.Embedded || inPage(k.Tables[i].JSON)
 			j.Tables = append(j.Tables, t)
 		}
 	}
@@ -103,7 +105,7 @@ func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
 // for each load.
 func LookScript(timeout time.Duration) (string, error) {
 	return script(job{
-		Timeout: timeout.Milliseconds(), Look: true,
+		Timeout: timeout.Milliseconds(), Look: true, Embedded: true,
 		Tables: []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}},
 	})
 }
@@ -209,6 +211,9 @@ func PageScript() string {
 	return strings.Replace(string(text), "SECRET", `"`+secret()+`"`, 1)
 }
 
+// inPage says that JSON is meant that the document holds itself: #NAME.
+func inPage(j *recipe.JSONSource) bool { return j != nil && strings.HasPrefix(j.URL, "#") }
+
 // Capture lists the parts of URLs whose responses the tables need, without repetition.
 func Capture(k *recipe.Kind, vars map[string]string) []string {
 	var urls []string
@@ -217,7 +222,7 @@ func Capture(k *recipe.Kind, vars map[string]string) []string {
 		return nil
 	}
 	for _, t := range k.Tables {
-		if t.JSON == nil {
+		if t.JSON == nil || inPage(t.JSON) {
 			continue
 		}
 		for _, form := range urlForms(t.JSON.URL, vars) {

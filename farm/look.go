@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tabfarm/tabfarm/browserpool"
@@ -87,7 +88,7 @@ func (f *Farm) lookAt(ctx context.Context, rawURL string, kind *recipe.Kind, scr
 // propose fills in what a recipe may say, from what was read and what the page
 // fetched: tables first, then elements that repeat, then rows out of JSON.
 func (f *Farm) propose(ctx context.Context, l *Look, r *extract.Reading, a browserpool.Answer) error {
-	responses := sources(a)
+	responses := append(sources(a), r.Embedded...)
 	l.Tables = extract.Propose(r, l.Name)
 	for i := range l.Tables {
 		if found, ok := extract.SourceOf(&l.Tables[i].Table, responses); ok {
@@ -198,6 +199,9 @@ func (l *Look) draft() recipe.Draft {
 
 // pathOf is the path of a URL, by which json: finds it whatever its query says.
 func pathOf(raw string) string {
+	if strings.HasPrefix(raw, "#") {
+		return raw // JSON in the page itself
+	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Path == "" || u.Path == "/" {
 		return raw
