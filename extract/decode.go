@@ -64,7 +64,7 @@ type gridRow struct {
 	Role   string             `json:"r"`
 	Fields map[string]*string `json:"f"`
 	Class  string             `json:"k"`
-	Links  []*string          `json:"l"`
+	Hrefs  []*string          `json:"h"`
 }
 
 // Decode checks and decodes the payload of the script. It comes from a page and
@@ -159,11 +159,11 @@ func (g *grid) check(cells *int) (Grid, error) {
 				return Grid{}, fmt.Errorf("span at column %d of %d", at, len(row.Cells))
 			}
 		}
-		if len(row.Links) > 0 && len(row.Links) != len(row.Cells) {
-			return Grid{}, fmt.Errorf("%d links of %d cells", len(row.Links), len(row.Cells))
+		if len(row.Hrefs) > 0 && len(row.Hrefs) != len(row.Cells) {
+			return Grid{}, fmt.Errorf("%d hrefs of %d cells", len(row.Hrefs), len(row.Cells))
 		}
 		out.Rows[i] = GridRow{
-			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000), Links: row.Links,
+			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000), Hrefs: row.Hrefs,
 		}
 	}
 	return out, nil

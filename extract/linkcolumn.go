@@ -48,10 +48,10 @@ func linkColumn(s *sheet, column int, c Column) *LinkColumn {
 }
 
 func linkOf(row *sheetRow, column int) string {
-	if column >= len(row.links) || row.links[column] == nil {
+	if column >= len(row.hrefs) || row.hrefs[column] == nil {
 		return ""
 	}
-	return *row.links[column]
+	return *row.hrefs[column]
 }
 
 // linkValues cuts the ids out of the links of a column; "" where there is none.
@@ -131,7 +131,7 @@ func extension(path string) string {
 // would find the wrong one.
 func othersHold(s *sheet, column int, part string) bool {
 	for i := range s.rows {
-		for j := range s.rows[i].links {
+		for j := range s.rows[i].hrefs {
 			if j != column && strings.Contains(linkOf(&s.rows[i], j), part) {
 				return true
 			}

@@ -79,13 +79,13 @@ function rowOf(row, columns, texts) {
   if (wide.length > 0) out.s = wide;
   if (row.role) out.r = row.role;
   if (row.fields) out.f = row.fields;
-  if (job.look) out.l = columns.map((i) => linkIn(row.cells[i]));
+  if (job.look) out.h = columns.map((i) => hrefIn(row.cells[i]));
   if (row.cls ?? classOf(row.el)) out.k = (row.cls ?? classOf(row.el)).slice(0, 200);
   return out;
 }
 
 /** Where the first link of a cell leads, as it is written; null for none. */
-function linkIn(slot) {
+function hrefIn(slot) {
   const link = slot ? (matches(slot.el, 'a[href]') ? slot.el : findOne(slot.el, 'a[href]')) : null;
   return link === null ? null : attribute(link, 'href');
 }

@@ -83,9 +83,9 @@ type GridRow struct {
 	Fields map[string]*string
 	// Class names the row for messages: its class list.
 	Class string
-	// Links holds where the first link of each cell leads, as written; nil for none.
+	// Hrefs holds where the first link of each cell leads, as written; nil for none.
 	// It is read by LookScript alone.
-	Links []*string
+	Hrefs []*string
 }
 
 // Cell is one value of a row before its type is decided; nil Text is no value.

@@ -34,7 +34,7 @@ type sheetRow struct {
 	fields  map[string]*string
 	class   string
 	section *string
-	links   []*string // by column of the grid
+	hrefs   []*string // by column of the grid
 }
 
 // sheetOf puts the grids of one table below each other: columns of one name are
@@ -119,7 +119,7 @@ func (s *sheet) addRows(g *Grid, where []int) {
 		default:
 			continue
 		}
-		r := sheetRow{fields: row.Fields, class: row.Class, section: section, links: row.Links, cells: make([]Cell, len(s.columns))}
+		r := sheetRow{fields: row.Fields, class: row.Class, section: section, hrefs: row.Hrefs, cells: make([]Cell, len(s.columns))}
 		for j, text := range row.Cells {
 			if j < len(where) {
 				r.cells[where[j]].Text = text
