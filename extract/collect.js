@@ -24,6 +24,7 @@ class Harvest {
   /** Adds the rows of a further page. */
   append(formed) {
     this.rows.push(...prepare(this.table, formed).rows);
+    noteLinks();
   }
 
   /** Adds the rows of a further window by their keys; cells of further columns join their rows. */
@@ -38,7 +39,9 @@ class Harvest {
         continue;
       }
       row.cells.forEach((slot, i) => (known.cells[i] ??= slot));
+      joinLinks(known, row);
     }
+    noteLinks();
     formed.head.forEach((row, i) => {
       const known = this.formed.head[i];
       if (known) row.cells.forEach((slot, j) => (known.cells[j] ??= slot));
@@ -62,6 +65,7 @@ class Harvest {
 function prepare(table, formed) {
   giveRoles(formed, { skip: table.skip, above: table.fields.map((f) => f.above).filter(Boolean) });
   readFields(formed.rows, table.fields);
+  readLinks(table, formed.rows);
   return formed;
 }
 

@@ -18,11 +18,18 @@ const sectionColumn = "section"
 
 func thousandless(n int) string { return strconv.Itoa(n) }
 
+// pageVars are the variables of a page. lent says of a name that its variable
+// can only have come with a link.
+type pageVars struct {
+	values map[string]string
+	lent   func(name string) bool
+}
+
 // resolver finds where each column of a table comes from.
 type resolver struct {
 	s     *sheet
 	t     *recipe.Table
-	vars  map[string]string
+	vars  pageVars
 	used  []bool // columns of the sheet that the recipe lists
 	taken map[string]bool
 	table *Table
@@ -44,7 +51,7 @@ type origin struct {
 // do not come from the header stand first, then variables of the key, then the
 // page's columns in their order, then the section. Rows are as many as the
 // sheet's, in the same order.
-func resolve(s *sheet, t *recipe.Table, vars map[string]string) (*Table, *Problem) {
+func resolve(s *sheet, t *recipe.Table, vars pageVars) (*Table, *Problem) {
 	r := &resolver{s: s, t: t, vars: vars, used: make([]bool, len(s.columns)), taken: map[string]bool{}, table: &Table{Name: t.Name}}
 	for i := range t.Columns {
 		r.taken[t.Columns[i].Name] = true
@@ -96,7 +103,7 @@ func (r *resolver) listed() (map[int]*recipe.Column, *Problem) {
 		case isField(*c):
 			o.field = c.Name
 		case c.Var != "":
-			if value, known := r.vars[c.Var]; known {
+			if value, known := r.vars.values[c.Var]; known {
 				o.variable = &value
 			}
 		default:
@@ -123,15 +130,19 @@ func (r *resolver) listed() (map[int]*recipe.Column, *Problem) {
 }
 
 // keyVariables adds the variables that the key names. A name that is a column
-// of the page and a variable is a question to the recipe.
+// of the page and a variable is a question to the recipe; where the variable came
+// with a link, nobody named it, and the column is meant.
 func (r *resolver) keyVariables() *Problem {
 	for _, key := range r.t.Key {
-		value, known := r.vars[key]
+		value, known := r.vars.values[key]
 		if !known || slices.ContainsFunc(r.t.Columns, func(c recipe.Column) bool { return c.Name == key }) {
 			continue
 		}
 		at := slices.IndexFunc(r.s.columns, func(h head) bool { return h.name == key })
 		if at >= 0 && !r.used[at] {
+			if r.vars.lent(key) {
+				continue
+			}
 			return problemf(outcomeMissing, "%s is a column of the page and a variable. Say which is meant: columns: {%s: {var: %s}} or columns: {%s: {header: %q}}.",
 				key, key, key, key, r.s.columns[at].shown)
 		}

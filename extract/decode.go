@@ -31,6 +31,7 @@ type payload struct {
 	Lang    string   `json:"lang"`
 	Settled bool     `json:"settled"`
 	Grids   []grid   `json:"grids"`
+	Links   []Link   `json:"links"`
 	Signs   []string `json:"signs"`
 	Cards   *Cards   `json:"cards"`
 
@@ -65,6 +66,7 @@ type gridRow struct {
 	Fields map[string]*string `json:"f"`
 	Class  string             `json:"k"`
 	Hrefs  []*string          `json:"h"`
+	Links  []Link             `json:"l"`
 }
 
 // Decode checks and decodes the payload of the script. It comes from a page and
@@ -87,6 +89,9 @@ func Decode(text []byte) (*Reading, error) {
 	if p.Error == "too large" {
 		return nil, fmt.Errorf("decode reading: %w", ErrTooLarge)
 	}
+	if p.Error == "too many links" {
+		return nil, fmt.Errorf("decode reading: %w", ErrTooManyLinks)
+	}
 	if p.Error != "" {
 		return nil, fmt.Errorf("decode reading: the script failed: %.500s", p.Error)
 	}
@@ -107,9 +112,13 @@ func Decode(text []byte) (*Reading, error) {
 			r.Embedded = append(r.Embedded, Source{URL: "#" + clip(e.Name, 1000), Body: body, TooLarge: e.Large})
 		}
 	}
-	cells := 0
+	cells, links := 0, 0
+	if err := countLinks(p.Links, &links); err != nil {
+		return nil, fmt.Errorf("decode links: %w", err)
+	}
+	r.Links = p.Links
 	for i := range p.Grids {
-		g, err := p.Grids[i].check(&cells)
+		g, err := p.Grids[i].check(&cells, &links)
 		if err != nil {
 			return nil, fmt.Errorf("decode grid %d: %w", i+1, err)
 		}
@@ -118,8 +127,8 @@ func Decode(text []byte) (*Reading, error) {
 	return r, nil
 }
 
-// check turns a grid of the payload into a Grid. cells counts those of all grids.
-func (g *grid) check(cells *int) (Grid, error) {
+// check turns a grid of the payload into a Grid. cells and links count those of all grids.
+func (g *grid) check(cells, links *int) (Grid, error) {
 	if len(g.Rows) > maxRows {
 		return Grid{}, fmt.Errorf("%d rows: %w", len(g.Rows), ErrTooLarge)
 	}
@@ -151,6 +160,9 @@ func (g *grid) check(cells *int) (Grid, error) {
 		if err := count(row.Cells, cells); err != nil {
 			return Grid{}, err
 		}
+		if err := countLinks(row.Links, links); err != nil {
+			return Grid{}, err
+		}
 		if !slices.Contains([]string{"", "header", "section", "placeholder", "skipped"}, row.Role) {
 			return Grid{}, fmt.Errorf("role %q is not known", row.Role)
 		}
@@ -163,7 +175,8 @@ func (g *grid) check(cells *int) (Grid, error) {
 			return Grid{}, fmt.Errorf("%d hrefs of %d cells", len(row.Hrefs), len(row.Cells))
 		}
 		out.Rows[i] = GridRow{
-			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000), Hrefs: row.Hrefs,
+			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000),
+			Links: row.Links, Hrefs: row.Hrefs,
 		}
 	}
 	return out, nil

@@ -80,6 +80,7 @@ function rowOf(row, columns, texts) {
   if (row.role) out.r = row.role;
   if (row.fields) out.f = row.fields;
   if (job.look) out.h = columns.map((i) => hrefIn(row.cells[i]));
+  if (row.links?.length > 0) out.l = row.links;
   if (row.cls ?? classOf(row.el)) out.k = (row.cls ?? classOf(row.el)).slice(0, 200);
   return out;
 }
@@ -90,6 +91,9 @@ function hrefIn(slot) {
   return link === null ? null : attribute(link, 'href');
 }
 
+/** What is sent of an error. */
+const wordsOf = (e) => (e instanceof TooLarge ? e.message || 'too large' : String(e?.stack ?? e));
+
 /** Sends the answer and ends. */
 function deliver(settled, error = '') {
   if (state.delivered) return;
@@ -97,6 +101,7 @@ function deliver(settled, error = '') {
   observer.disconnect();
   let grids = [];
   try {
+    if (error === '') noteLinks();
     grids = state.harvests.map(gridOf);
     if (!settled) {
       for (const grid of grids) {
@@ -104,7 +109,7 @@ function deliver(settled, error = '') {
       }
     }
   } catch (e) {
-    error = String(e);
+    error = wordsOf(e);
   }
   const answer = {
     version: 1, url: location.href, title: fold(documentTitle(document)),
@@ -112,8 +117,9 @@ function deliver(settled, error = '') {
   };
   if (job.embedded) answer.embedded = embeddedJSON();
   if (job.look) answer.cards = cardsOf();
+  if (linksSeen.loose.size > 0) answer.links = [...linksSeen.loose.values()];
   let text = JSON.stringify(answer);
-  if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], error: 'too large' });
+  if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], links: [], error: error || 'too large' });
   const chunks = cut(text);
   chunks.forEach((chunk, i) => send('data ' + i + ' ' + chunks.length + ' ' + chunk));
   send('done');
@@ -142,6 +148,7 @@ function readAll() {
       state.harvests.push(harvest);
     });
   }
+  noteLinks();
 }
 
 /** The harvests whose rows must all be had: of the tables among which the largest is looked for, only that one. */
@@ -177,10 +184,10 @@ globalThis.__tabfarm_last = () => {
       if (harvest.proof === '' && harvest.note === '') harvest.note = 'then the time was over';
     }
   } catch (e) {
-    deliver(false, e instanceof TooLarge ? 'too large' : String(e));
+    deliver(false, wordsOf(e));
     return;
   }
   deliver(false);
 };
 
-read().catch((e) => deliver(false, e instanceof TooLarge ? 'too large' : String(e?.stack ?? e)));
+read().catch((e) => deliver(false, wordsOf(e)));

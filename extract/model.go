@@ -27,6 +27,8 @@ type Reading struct {
 	// Settled is false when the page never came to rest and was read at its deadline.
 	Settled bool
 	Grids   []Grid
+	// Links are those that stand in no row of a grid.
+	Links []Link
 	// Signs are hints that the page is not the one meant: "password", "captcha", "denied", "spinner".
 	Signs []string
 	// Embedded is the JSON that the document holds itself, with #NAME for a URL: the
@@ -86,6 +88,7 @@ type GridRow struct {
 	// Hrefs holds where the first link of each cell leads, as written; nil for none.
 	// It is read by LookScript alone.
 	Hrefs []*string
+	Links []Link // that stand in the row
 }
 
 // Cell is one value of a row before its type is decided; nil Text is no value.
@@ -116,6 +119,7 @@ type Table struct {
 	Proof      Proof
 	Total      *int
 	Duplicates int // rows that were equal in all columns and collapsed
+	links      []rowLink
 }
 
 // Problem is why a page's rows are not a success. Outcome is one of empty,

@@ -44,7 +44,7 @@ type LinkColumn struct {
 func Propose(r *Reading, page string) []Proposal {
 	var out []Proposal
 	for _, grids := range kin(r) {
-		table, s, problem := tableOf(r, grids, "")
+		table, s, problem := tableFrom(r, grids, "")
 		if table == nil || len(table.Rows) < 2 || len(s.columns) < 2 {
 			continue
 		}
@@ -140,7 +140,7 @@ func ProposeJSON(source Source, name string) (p Proposal, ok bool) {
 	if problem != nil || len(s.rows) < 2 || len(s.columns) < 2 {
 		return Proposal{}, false
 	}
-	table, problem := resolve(s, t, nil)
+	table, problem := resolve(s, t, pageVars{})
 	if problem != nil {
 		return Proposal{}, false
 	}

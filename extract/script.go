@@ -18,7 +18,7 @@ var sources embed.FS
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
 	"dom.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
-	"total.js", "signs.js", "cards.js", "embedded.js", "settle.js", "collect.js", "scroll.js", "main.js",
+	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "settle.js", "collect.js", "scroll.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
@@ -44,6 +44,7 @@ type job struct {
 	Ready    string     `json:"ready,omitempty"`
 	Timeout  int64      `json:"timeout"` // for each load, in ms
 	Tables   []jobTable `json:"tables"`
+	Links    []string   `json:"links"` // CSS, by place in Kind.Links
 	JSONOnly bool       `json:"jsonOnly,omitempty"`
 	Look     bool       `json:"look,omitempty"`     // links of cells come with the rows
 	Embedded bool       `json:"embedded,omitempty"` // so does JSON that the document holds
@@ -79,7 +80,7 @@ type jobField struct {
 // every table of the page in document order instead of the recipe's. k may be
 // nil then.
 func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
-	j := job{Timeout: 30_000}
+	j := job{Timeout: 30_000, Tables: []jobTable{}, Links: []string{}}
 	if k != nil {
 		j.Ready = k.Page.Ready
 		if k.Page.Timeout > 0 {
@@ -89,7 +90,10 @@ func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
 	if all || k == nil {
 		j.Tables = []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}}
 	} else {
-		j.JSONOnly = true
+		for _, l := range k.Links {
+			j.Links = append(j.Links, l.CSS)
+		}
+		j.JSONOnly = len(j.Links) == 0
 		for i := range k.Tables {
 			t := tableJob(&k.Tables[i], vars)
 			j.JSONOnly = j.JSONOnly && t.Mode == "none"
@@ -106,7 +110,7 @@ func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
 func LookScript(timeout time.Duration) (string, error) {
 	return script(job{
 		Timeout: timeout.Milliseconds(), Look: true, Embedded: true,
-		Tables: []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}},
+		Tables: []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}}, Links: []string{},
 	})
 }
 

@@ -188,7 +188,7 @@ function quietNeeded() {
     }
     need = Math.max(need, job.ready ? QUIET : QUIET_EMPTY);
   }
-  return proved ? Math.min(need, QUIET_PROVED) : need;
+  return Math.max(linksNeed(), proved ? Math.min(need, QUIET_PROVED) : need);
 }
 
 /** Asks the page's world what it still has to do. */

@@ -35,6 +35,7 @@ type sheetRow struct {
 	class   string
 	section *string
 	hrefs   []*string // by column of the grid
+	links   []Link
 }
 
 // sheetOf puts the grids of one table below each other: columns of one name are
@@ -119,7 +120,10 @@ func (s *sheet) addRows(g *Grid, where []int) {
 		default:
 			continue
 		}
-		r := sheetRow{fields: row.Fields, class: row.Class, section: section, hrefs: row.Hrefs, cells: make([]Cell, len(s.columns))}
+		r := sheetRow{
+			fields: row.Fields, class: row.Class, section: section, links: row.Links, hrefs: row.Hrefs,
+			cells: make([]Cell, len(s.columns)),
+		}
 		for j, text := range row.Cells {
 			if j < len(where) {
 				r.cells[where[j]].Text = text

@@ -36,7 +36,7 @@ func Tables(r *Reading, sources []Source, k *recipe.Kind, vars map[string]string
 	var first *Problem
 	for i := range k.Tables {
 		t := &k.Tables[i]
-		table, problem := oneTable(r, sources, t, vars)
+		table, problem := oneTable(r, sources, t, pageVars{vars, k.Lent})
 		if problem != nil {
 			problem.Table = t.Name
 			problem.Message = t.Name + ": " + problem.Message
@@ -60,11 +60,11 @@ func problemf(outcome, format string, args ...any) *Problem {
 }
 
 // oneTable reads one table of the recipe. The table is nil when nothing of it was found.
-func oneTable(r *Reading, sources []Source, t *recipe.Table, vars map[string]string) (*Table, *Problem) {
+func oneTable(r *Reading, sources []Source, t *recipe.Table, vars pageVars) (*Table, *Problem) {
 	var s *sheet
 	var problem *Problem
 	if t.JSON != nil {
-		s, problem = jsonSheet(r, sources, t, vars)
+		s, problem = jsonSheet(r, sources, t, vars.values)
 	} else {
 		var grids []*Grid
 		if grids, problem = gridsOf(r, t); problem == nil && grids != nil {
@@ -85,6 +85,7 @@ func oneTable(r *Reading, sources []Source, t *recipe.Table, vars map[string]str
 		return table, problem
 	}
 	table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
+	linksOf(table, s)
 	if problem := checkKeys(table, s, t); problem != nil {
 		return table, problem
 	}
@@ -225,7 +226,7 @@ func everyTable(r *Reading) ([]Table, error) {
 	var first *Problem
 	taken := map[string]bool{}
 	for i := range r.Grids {
-		table, _, problem := tableOf(r, []*Grid{&r.Grids[i]}, gridName(&r.Grids[i], i, taken))
+		table, _, problem := tableFrom(r, []*Grid{&r.Grids[i]}, gridName(&r.Grids[i], i, taken))
 		if table != nil {
 			tables = append(tables, *table)
 		}
@@ -257,14 +258,14 @@ func gridName(g *Grid, place int, taken map[string]bool) string {
 	return unique(name, taken)
 }
 
-// tableOf makes one table of grids that no recipe describes. The problem may
+// tableFrom makes one table of grids that no recipe describes. The problem may
 // stand beside a table.
-func tableOf(r *Reading, grids []*Grid, name string) (*Table, *sheet, *Problem) {
+func tableFrom(r *Reading, grids []*Grid, name string) (*Table, *sheet, *Problem) {
 	t := &recipe.Table{Name: name, Rows: "all", OtherColumns: "keep", Duplicates: "error"}
 	s, problem := sheetOf(grids, t)
 	var table *Table
 	if problem == nil {
-		if table, problem = resolve(s, t, nil); table != nil {
+		if table, problem = resolve(s, t, pageVars{}); table != nil {
 			table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
 		}
 		if problem == nil {

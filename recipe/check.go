@@ -105,6 +105,7 @@ func (c *checker) recipe(v value, r *Recipe) {
 	} else {
 		r.Kinds = []Kind{c.kind(o, "", page, nil)}
 	}
+	c.follow(r.Kinds)
 	if f, ok := o.get("polite"); ok {
 		c.polite(f.value, &r.Polite)
 	}

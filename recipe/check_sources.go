@@ -105,8 +105,6 @@ func (c *checker) sourceValue(f field, out Source, s *scope) string {
 }
 
 func (c *checker) links(o object, out *Source, kinds []string) {
-	f, _ := o.get("links")
-	f.later("links")
 	if f, ok := o.get("in"); ok {
 		if out.In, ok = f.text("a kind of pages"); ok && !slices.Contains(kinds, out.In) {
 			if kinds == nil {

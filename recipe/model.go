@@ -52,6 +52,7 @@ type Kind struct {
 	With    []Variable // in the order of the file
 	Page    Page
 	Tables  []Table // in the order of the file
+	Links   []Link  // what is followed on its pages
 }
 
 // SourceKind says where the URLs of a Source come from.
@@ -72,7 +73,7 @@ type Source struct {
 	Value string     // URL template, file path, sitemap URL, SQL text, or CSS of links
 	With  []Variable // variables of this source alone
 	Match string     // RE2; keeps URLs that match (sitemap, links)
-	In    string     // kind of pages whose links are meant (links)
+	In    string     // kind of pages whose links are meant, its own by default (links)
 	Hosts []string   // further hosts (links)
 	Depth int        // links
 	Pos   Position
