@@ -20,6 +20,7 @@ type PageResult struct {
 	OK          bool // the page does not count as failed
 	Rows        int  // read of the page
 	Seconds     float64
+	Links       *int         // pages that its links lead to; nil where none are looked for
 	Tables      []TableWrite // each table once
 }
 
@@ -69,20 +70,32 @@ const (
 // the rows; nothing was changed then. After ErrUnreachable the page is either
 // finished or still pending, never half of it.
 func (v *Visit) Finish(ctx context.Context, r PageResult) (PageCounts, error) {
+	counts, _, err := v.FinishFinding(ctx, r, Found{})
+	return counts, err
+}
+
+// FinishFinding is Finish for a page whose links lead to others: these come to
+// the run in the same transaction. added is how many pages are pending by it.
+func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (counts PageCounts, added int, err error) {
 	s := v.w.s
 	tables := slices.SortedFunc(slices.Values(r.Tables), func(a, b TableWrite) int { return strings.Compare(a.Name, b.Name) })
 	for i, t := range tables {
 		if err := checkName("name of a table", t.Name); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if i > 0 && t.Name == tables[i-1].Name {
-			return nil, refuse(t.Name, "42712", "a page gives the table once")
+			return nil, 0, refuse(t.Name, "42712", "a page gives the table once")
 		}
 	}
-	var counts PageCounts
 	store := func(tx pgx.Tx) error {
-		counts = PageCounts{}
-		owner, err := v.end(ctx, tx, r)
+		counts, added = PageCounts{}, 0
+		var run growing
+		if len(found.Pages) > 0 {
+			if run, err = lockGrowing(ctx, tx, r.Page.RunID); err != nil {
+				return err
+			}
+		}
+		owner, depth, err := v.end(ctx, tx, r)
 		if err != nil {
 			return err
 		}
@@ -95,9 +108,10 @@ func (v *Visit) Finish(ctx context.Context, r PageResult) (PageCounts, error) {
 			}
 			counts[t.Name] = c
 		}
-		return nil
+		added, err = run.add(ctx, tx, depth, found)
+		return err
 	}
-	err := s.transact(ctx, "store page", store)
+	err = s.transact(ctx, "store page", store)
 	// What was known of a table may be wrong: it was dropped, or lost a column.
 	if hasCodeOf(err, codeNoTable) || hasCodeOf(err, codeNoColumn) || hasCodeOf(err, codeFeature) {
 		s.forget()
@@ -106,28 +120,28 @@ func (v *Visit) Finish(ctx context.Context, r PageResult) (PageCounts, error) {
 	var rights *ErrRights
 	if errors.As(err, &rights) {
 		if all := s.needRights(ctx); all != nil {
-			return nil, all // with the grants
+			return nil, 0, all // with the grants
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return counts, nil
+	return counts, added, nil
 }
 
 // end marks the page as ended, if it is still this visit's, and gives the name of
-// its recipe. The page's row stays locked until the rows are in.
-func (v *Visit) end(ctx context.Context, tx pgx.Tx, r PageResult) (owner string, err error) {
+// its recipe and its depth. The page's row stays locked until the rows are in.
+func (v *Visit) end(ctx context.Context, tx pgx.Tx, r PageResult) (owner string, depth int, err error) {
 	err = tx.QueryRow(ctx, `UPDATE tabfarm_internal.page p SET state = 2, slot = NULL, turn = NULL, finished_at = clock_timestamp(),
-    outcome = $5, message = nullif($6, ''), proof = nullif($7, ''), stated_total = $8, ok = $9, rows = $10, seconds = $11
+    outcome = $5, message = nullif($6, ''), proof = nullif($7, ''), stated_total = $8, ok = $9, rows = $10, seconds = $11, links = $12
 FROM tabfarm_internal.run r JOIN tabfarm_internal.recipe c ON c.id = r.recipe_id
 WHERE p.id = $1 AND p.state = 1 AND p.host = $2 AND p.slot = $3 AND p.turn = $4 AND r.id = p.run_id
-RETURNING c.name`, r.Page.ID, v.Host, v.Slot, v.turn, clean(r.Outcome), clean(r.Message), clean(r.Proof),
-		r.StatedTotal, r.OK, r.Rows, r.Seconds).Scan(&owner)
+RETURNING c.name, p.depth`, r.Page.ID, v.Host, v.Slot, v.turn, clean(r.Outcome), clean(r.Message), clean(r.Proof),
+		r.StatedTotal, r.OK, r.Rows, r.Seconds, r.Links).Scan(&owner, &depth)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", ErrFenced
+		return "", 0, ErrFenced
 	}
-	return owner, err
+	return owner, depth, err
 }
 
 // write stores the rows of one table and what is to be said of them.
@@ -150,12 +164,13 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite
 	if err := keepRejected(ctx, tx, u, w.Rejected, p); err != nil {
 		return c, err
 	}
+	// A page that is read twice in a run, because it turned out to be nearer, did both.
 	_, err = tx.Exec(ctx, `INSERT INTO tabfarm_internal.page_table AS t
     (page_id, run_id, table_name, inserted, updated, unchanged, rejected, duplicates, conflicts, gone, conflict)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))
-ON CONFLICT (page_id, table_name) DO UPDATE SET inserted = EXCLUDED.inserted, updated = EXCLUDED.updated,
-    unchanged = EXCLUDED.unchanged, rejected = EXCLUDED.rejected, duplicates = EXCLUDED.duplicates,
-    conflicts = EXCLUDED.conflicts, gone = EXCLUDED.gone, conflict = EXCLUDED.conflict`,
+ON CONFLICT (page_id, table_name) DO UPDATE SET inserted = t.inserted + EXCLUDED.inserted, updated = t.updated + EXCLUDED.updated,
+    unchanged = greatest(EXCLUDED.unchanged - t.inserted - t.updated, 0), rejected = EXCLUDED.rejected, duplicates = EXCLUDED.duplicates,
+    conflicts = EXCLUDED.conflicts, gone = t.gone + EXCLUDED.gone, conflict = EXCLUDED.conflict`,
 		p.ID, p.RunID, w.Name, c.Inserted, c.Updated, c.Unchanged, c.Rejected, c.Duplicates, c.Conflicts, c.Gone, clean(c.Conflict))
 	return c, err
 }
