@@ -33,6 +33,7 @@ type Submission struct {
 // Plan is what a recipe would do.
 type Plan struct {
 	Pages int
+	Links bool // further pages are found on them, as many as there are
 	Hosts []HostPlan
 	// Took is the time that the slowest host needs at its polite pace.
 	Took time.Duration
@@ -59,6 +60,7 @@ type Event struct {
 	Retry   time.Duration // > 0: the page is tried again after this time; it has not ended
 	Last    bool          // the page has ended
 	Failed  bool          // it counts as failed; an empty page may be accepted
+	Found   int           // pages that the run has more, because its links lead to them
 }
 
 // Summary is how a run stands, from the database.
@@ -73,6 +75,7 @@ type Summary struct {
 	ByOutcome map[Outcome]int
 	Tables    []TableSummary // in the order of the recipe
 	Failures  []Failure      // at most 20, the most frequent outcome first
+	Warnings  []string       // what no page is to blame for, in words
 	Seconds   float64
 }
 
@@ -108,6 +111,13 @@ type Tried struct {
 	Failed  bool           // the outcome counts as a failure; an empty page may be accepted
 	Tables  []TypedTable   // in recipe order, or document order
 	Grids   []extract.Grid // with TryRequest.Grid
+	Links   []TriedLinks   // by the kind that they lead to, in the order of the recipe
+}
+
+// TriedLinks is how many pages of a kind the links of a page lead to.
+type TriedLinks struct {
+	Kind  string // "" where the recipe has one kind
+	Pages int
 }
 
 // TypedTable is a table with the types that its cells of this page take.

@@ -33,10 +33,10 @@ type ending struct {
 // failed says that the page counts as failed. A nil ending has not failed.
 func (e *ending) failed() bool { return e != nil && e.outcome != OK && !e.accepted }
 
-// success is the ending of a page whose tables are all fine.
-func success(tables []extract.Table) *ending {
+// success is the ending of a page whose tables and links are all fine.
+func success(rows *pageRows) *ending {
 	e := &ending{outcome: OK}
-	for _, t := range tables {
+	for _, t := range rows.tables {
 		e.rows += len(t.Rows)
 		if e.proof == "" || slices.Index(proofs, t.Proof) > slices.Index(proofs, e.proof) {
 			e.proof = t.Proof
@@ -45,7 +45,7 @@ func success(tables []extract.Table) *ending {
 			e.total = t.Total
 		}
 	}
-	if e.rows == 0 {
+	if e.rows == 0 && len(rows.kind.Tables) > 0 {
 		e.outcome, e.accepted = Empty, true
 	}
 	return e
@@ -65,31 +65,39 @@ func arrived(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Dura
 	return notHTML(a)
 }
 
-// read makes rows of what the browser brought, or says why there are none; the
-// ending is nil when the tables are fine.
-func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]string, limit time.Duration) (*extract.Reading, []extract.Table, *ending) {
+// read makes rows of what the browser brought, and finds its links, or says why
+// there are none; the ending is nil when both are fine.
+func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]string, limit time.Duration) (*pageRows, *ending) {
+	rows := &pageRows{kind: kind}
 	if e := arrived(a, err, kind, limit); e != nil {
-		return nil, nil, e
+		return rows, e
 	}
 	reading, err := extract.Decode(a.Payload)
 	if err != nil {
-		return nil, nil, unreadable(err)
+		return rows, unreadable(err)
 	}
-	tables, err := extract.Tables(reading, sources(a), kind, vars)
+	rows.lang, rows.shown = reading.Lang, reading.URL
+	rows.tables, err = extract.Tables(reading, sources(a), kind, vars)
 	if err == nil {
-		return reading, tables, nil
+		rows.links, err = extract.Links(reading, kind, rows.tables, vars)
+	}
+	if err == nil {
+		return rows, nil
 	}
 	var problem *extract.Problem
 	if !errors.As(err, &problem) {
-		return reading, tables, &ending{outcome: ScriptError, message: err.Error()}
+		return rows, &ending{outcome: ScriptError, message: err.Error()}
 	}
-	return reading, tables, explain(problem, reading, tables, a, kind)
+	return rows, explain(problem, reading, rows.tables, a, kind)
 }
 
 // unreadable words an error of extract.Decode.
 func unreadable(err error) *ending {
 	if errors.Is(err, extract.ErrTooLarge) {
 		return tooLarge()
+	}
+	if errors.Is(err, extract.ErrTooManyLinks) {
+		return &ending{outcome: TooLarge, message: "the page has more links than are followed of one page (100,000). Narrow them down with links:"}
 	}
 	return &ending{outcome: ScriptError, message: fmt.Sprintf("the page could not be read: %v", err), again: true}
 }

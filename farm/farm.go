@@ -29,6 +29,7 @@ type Store interface {
 	Register(ctx context.Context, name string) (*store.Worker, error)
 	Contract(ctx context.Context, table string) (store.Contract, bool, error)
 	Query(ctx context.Context, sql string, args ...any) (*store.Rows, error)
+	Links(ctx context.Context, id int64) ([]store.KindLinks, error)
 	Pages(ctx context.Context, f store.PageFilter) ([]store.PageInfo, error)
 }
 

@@ -24,8 +24,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		return err
 	}
 	end := w.allowed(ctx, p)
-	var tables []extract.Table
-	var reading *extract.Reading
+	var rows *pageRows
 	if end == nil {
 		request, err := w.request(kind, p)
 		if err != nil {
@@ -36,7 +35,10 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		if ctx.Err() != nil || err != nil {
 			return errors.Join(err, w.giveBack(ctx, v, p))
 		}
-		reading, tables, end = read(answer, failed, kind, p.Vars, request.Timeout)
+		rows, end = read(answer, failed, kind, p.Vars, request.Timeout)
+	}
+	if end == nil {
+		end = rows.follow(w.recipe, p.URL)
 	}
 	if end.failed() {
 		if wait, again := w.again(p, end); again {
@@ -44,18 +46,24 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		}
 		return w.finish(ctx, v, p, end, nil, start)
 	}
-	return w.finish(ctx, v, p, success(tables), &pageRows{kind, reading.Lang, tables}, start)
+	return w.finish(ctx, v, p, success(rows), rows, start)
 }
 
-// pageRows are the rows of one page before their types.
+// pageRows is what was read of one page: its rows before their types, and its links.
 type pageRows struct {
 	kind   *recipe.Kind
 	lang   string
+	shown  string // URL that the page ended up at
 	tables []extract.Table
+	links  []recipe.FoundLink
+	found  []recipe.FoundPage // what the links lead to
 }
 
-// allowed asks robots.txt, and slows the host down where that asks for it.
+// allowed asks whether the host may be asked at this pace, then its robots.txt, and slows the host down where that asks for it.
 func (w *work) allowed(ctx context.Context, p store.Page) *ending {
+	if end := w.paced(ctx, p.Host); end != nil {
+		return end
+	}
 	if !w.recipe.Polite.ObeyRobots {
 		return nil
 	}
@@ -150,10 +158,10 @@ func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *en
 			Proof: string(end.proof), StatedTotal: end.total, Rows: end.rows, Seconds: time.Since(start).Seconds(),
 		}
 	}
-	err := w.save(ctx, v, result(), rows)
+	added, err := w.save(ctx, v, result(), rows)
 	if refusal := refused(err); refusal != nil {
 		end = refusal
-		err = w.save(ctx, v, result(), nil)
+		added, err = w.save(ctx, v, result(), nil)
 	}
 	switch {
 	case errors.Is(err, store.ErrFenced):
@@ -163,31 +171,37 @@ func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *en
 	case err != nil:
 		return err
 	}
-	w.types.ended()
+	w.types.ended(added)
 	w.tell(Event{
 		Address: p.Address, Outcome: end.outcome, Message: end.message, Rows: end.rows,
-		Proof: end.proof, Took: time.Since(start), Last: true, Failed: end.failed(),
+		Proof: end.proof, Took: time.Since(start), Last: true, Failed: end.failed(), Found: added,
 	})
 	return nil
 }
 
-// save types the rows and stores them with the page's end in one transaction.
+// save types the rows and stores them, and the pages that its links lead to, with
+// the page's end in one transaction. added is how many pages are pending by it.
 // When another page changed the table in between, the rows are typed again.
-func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, rows *pageRows) error {
+func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, rows *pageRows) (added int, err error) {
+	found, links, err := w.found(rows)
+	if err != nil {
+		return 0, err
+	}
+	r.Links = links
 	for tries := 0; ; tries++ {
 		if rows != nil {
 			writes, err := w.types.typed(ctx, rows)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			r.Tables = writes
 		}
-		_, err := v.Finish(ctx, r)
+		_, added, err = v.FinishFinding(ctx, r, found)
 		if !errors.Is(err, store.ErrContract) || tries == contractTries {
-			return err
+			return added, err
 		}
 		if err := w.types.reload(ctx, rows.tables); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }

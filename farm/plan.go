@@ -61,9 +61,7 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 		Supersede: unfinished,
 		Tables:    tableOwners(r),
 		Pages:     f.newPages(ctx, r, in, o.Limit),
-		Hosts: func(string) store.Pace {
-			return store.Pace{Delay: r.Polite.Delay, Concurrency: r.Polite.Concurrency}
-		},
+		Hosts:     func(string) store.Pace { return paceOf(r) },
 	})
 	if err != nil {
 		return Submission{}, err
@@ -145,7 +143,7 @@ func (f *Farm) Plan(ctx context.Context, r *recipe.Recipe, offline bool) (Plan, 
 	if offline {
 		in = offlineInputs{f.inputs(r)}
 	}
-	var plan Plan
+	plan := Plan{Links: r.HasLinks()}
 	at := map[string]int{}
 	for p, err := range f.newPages(ctx, r, in, 0) {
 		if err != nil {

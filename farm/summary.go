@@ -44,6 +44,9 @@ func (f *Farm) Summary(ctx context.Context, runID int64) (Summary, error) {
 		}
 		s.Tables = append(s.Tables, t)
 	}
+	if s.Warnings, err = f.drift(ctx, run, r); err != nil {
+		return Summary{}, err
+	}
 	failed, err := f.Store.Pages(ctx, store.PageFilter{RunID: runID, Failed: true, Limit: maxFailures})
 	if err != nil {
 		return Summary{}, err

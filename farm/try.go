@@ -64,13 +64,17 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
 	if all {
 		return triedAll(out, answer, err, kind, request.Timeout)
 	}
-	reading, tables, end := read(answer, err, kind, page.Vars, request.Timeout)
+	rows, end := read(answer, err, kind, page.Vars, request.Timeout)
 	if end == nil {
-		end = success(tables)
+		end = rows.follow(t.Recipe, page.URL)
+		out.Links = rows.triedLinks()
+	}
+	if end == nil {
+		end = success(rows)
 	}
 	out.end(end)
-	for i := range tables {
-		typed, problem := typeTable(&tables[i], reading.Lang, keyOf(kind, tables[i].Name))
+	for i := range rows.tables {
+		typed, problem := typeTable(&rows.tables[i], rows.lang, keyOf(kind, rows.tables[i].Name))
 		out.Tables = append(out.Tables, typed)
 		if problem != nil && out.Outcome == OK {
 			out.end(&ending{outcome: Outcome(problem.Outcome), message: problem.Message})

@@ -73,11 +73,11 @@ func (t *typing) expect(pages int) {
 	t.open = pages
 }
 
-// ended says that a page has ended.
-func (t *typing) ended() {
+// ended says that a page has ended, and how many more the run has by it.
+func (t *typing) ended(added int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.open--
+	t.open += added - 1
 	t.decideReady()
 }
 

@@ -39,6 +39,7 @@ type work struct {
 	drain    <-chan struct{}
 	freed    chan struct{} // a visit ended; capacity 1
 	slowed   sync.Map      // hosts whose robots.txt's crawl-delay is written down
+	owned    sync.Map      // hosts that may be asked without a pace
 
 	mu    sync.Mutex // one watch call at a time
 	watch func(Event)

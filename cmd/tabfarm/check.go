@@ -65,6 +65,9 @@ func (a *app) check(ctx context.Context, recipes []*recipe.Recipe, offline bool)
 // that of the host that takes longest.
 func planWords(p farm.Plan) string {
 	text := fmt.Sprintf("ok: %s on %s", pagesWords(p.Pages), count(int64(len(p.Hosts)), "host", "hosts"))
+	if p.Links {
+		return text + ", and the links found on them" // how many, only the run can tell
+	}
 	var slowest farm.HostPlan
 	for _, h := range p.Hosts {
 		if time.Duration(h.Pages)*h.Delay > time.Duration(slowest.Pages)*slowest.Delay {

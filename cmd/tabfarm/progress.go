@@ -51,6 +51,7 @@ func (p *progress) event(e farm.Event) {
 		return
 	}
 	p.done++
+	p.total += e.Found
 	p.rows += int64(e.Rows)
 	if e.Failed {
 		p.failed[e.Outcome]++

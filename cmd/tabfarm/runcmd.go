@@ -150,6 +150,9 @@ func (a *app) work(ctx context.Context, f *farm.Farm, j job) (int, error) {
 	}
 	switch {
 	case j.json:
+		for _, warning := range sum.Warnings {
+			a.notice("warning: %s", clean(warning))
+		}
 		return code, printJSON(a.stdout, newRunReport(sum, code))
 	case sum.Pending > 0:
 		a.printStopped(sum)

@@ -62,6 +62,9 @@ func printSummary(w io.Writer, s farm.Summary, newest bool) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s  %d of %s ok\n", clean(s.Recipe), s.Done, pagesWords(s.Total))
 	writeTables(&b, s.Tables)
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(&b, "  warning: %s\n", clean(warning))
+	}
 	writeFailures(&b, s)
 	if failed := failedOutcomes(s); len(failed) > 0 {
 		words := make([]string, len(failed))

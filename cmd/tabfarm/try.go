@@ -167,6 +167,13 @@ func (a *app) printTables(t farm.Tried, limit int) error {
 			_, _ = fmt.Fprintf(a.stdout, "NULL instead: %s\n", clean(rejected))
 		}
 	}
+	if len(t.Links) > 0 {
+		words := make([]string, len(t.Links))
+		for i, l := range t.Links {
+			words[i] = strings.TrimSpace(clean(l.Kind) + " " + thousands(int64(l.Pages)))
+		}
+		_, _ = fmt.Fprintf(a.stdout, "links: %s\n", strings.Join(words, ", "))
+	}
 	_, err := fmt.Fprintln(a.stdout, "Nothing was stored.")
 	return err
 }
