@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tabfarm/tabfarm/recipe"
 	"github.com/tabfarm/tabfarm/store"
@@ -11,19 +12,15 @@ import (
 
 // follow finds the pages that the links of a page lead to; url is the page's
 // own. The ending is not nil where a page has nothing to give but links, and
-// none of those that it has is followed.
-func (rows *pageRows) follow(r *recipe.Recipe, url string) *ending {
-	found, err := r.Follow(rows.kind, url, rows.shown, rows.links)
-	if err != nil {
-		return &ending{outcome: ScriptError, message: err.Error()}
-	}
-	rows.found = found
-	if len(found) > 0 || len(rows.kind.Tables) > 0 {
-		return nil
+// none of those that it has is followed. The error is that of a source of values.
+func (rows *pageRows) follow(ctx context.Context, r *recipe.Recipe, in recipe.Inputs, url string, now time.Time) (_ *ending, err error) {
+	rows.found, err = r.Follow(ctx, rows.kind, in, recipe.Seen{URL: url, Shown: rows.shown, Now: now}, rows.links)
+	if err != nil || len(rows.found) > 0 || len(rows.kind.Tables) > 0 {
+		return nil, err
 	}
 	return &ending{outcome: Empty, message: fmt.Sprintf(
 		"none of the %d links that links: %q matches is followed: they lead to other hosts (name them in hosts), to the page itself, or match does not keep them",
-		len(rows.links), rows.kind.Links[0].CSS)}
+		len(rows.links), rows.kind.Links[0].CSS)}, nil
 }
 
 // triedLinks counts the pages that the links lead to by kind.
@@ -105,17 +102,25 @@ func (f *Farm) drift(ctx context.Context, run store.Run, r *recipe.Recipe) ([]st
 			continue
 		}
 		for _, l := range k.Links {
-			on := "of the pages"
-			if k.Name != "" {
-				on = "of " + k.Name
-			}
 			none := of[k.Name].Links == 0
 			// Where other links were found the kind itself must be missing.
 			missing := l.To != k.Name && of[l.To].Pages == 0 && (run.Limit == 0 || pages < run.Limit)
 			if none || missing {
-				out = append(out, fmt.Sprintf("links %q led nowhere on all %d %s that were read. Does it still match? Links to other hosts need hosts", l.CSS, looked, on))
+				out = append(out, fmt.Sprintf("links: %q led nowhere on %s. Does it still match? Other hosts must be named in hosts", l.CSS, pagesRead(k.Name, looked)))
 			}
 		}
 	}
 	return slices.Compact(out), nil
+}
+
+// pagesRead is "any of the 24 pages of search".
+func pagesRead(kind string, n int) string {
+	of := ""
+	if kind != "" {
+		of = " of " + kind
+	}
+	if n == 1 {
+		return "the one page" + of + " that was read"
+	}
+	return fmt.Sprintf("any of the %d pages%s that were read", n, of)
 }

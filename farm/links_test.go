@@ -358,7 +358,7 @@ func TestLinksThatDriftAreTold(t *testing.T) {
 	b, _, r := newRegister(t)
 	text := strings.ReplaceAll(string(r.Text), "table.results td a", "table.results td.name a")
 	sum := b.run(b.recipe("register", text), SubmitOptions{})
-	if sum.Failed > 0 || len(sum.Warnings) != 1 || !strings.Contains(sum.Warnings[0], `"table.results td.name a" led nowhere on all 3 of search`) {
+	if sum.Failed > 0 || len(sum.Warnings) != 1 || !strings.Contains(sum.Warnings[0], `links: "table.results td.name a" led nowhere on any of the 3 pages of search that were read`) {
 		t.Errorf("run: %s %q", counts(sum), sum.Warnings)
 	}
 }

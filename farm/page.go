@@ -38,7 +38,9 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		rows, end = read(answer, failed, kind, p.Vars, request.Timeout)
 	}
 	if end == nil {
-		end = rows.follow(w.recipe, p.URL)
+		if end, err = rows.follow(ctx, w.recipe, w.inputs, p.URL, w.run.StartedAt); err != nil {
+			return errors.Join(err, w.giveBack(ctx, v, p))
+		}
 	}
 	if end.failed() {
 		if wait, again := w.again(p, end); again {

@@ -66,7 +66,9 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
 	}
 	rows, end := read(answer, err, kind, page.Vars, request.Timeout)
 	if end == nil {
-		end = rows.follow(t.Recipe, page.URL)
+		if end, err = rows.follow(ctx, t.Recipe, f.inputs(t.Recipe), page.URL, time.Now()); err != nil {
+			return out, &PlanError{Recipe: t.Recipe.Name, Err: err}
+		}
 		out.Links = rows.triedLinks()
 	}
 	if end == nil {

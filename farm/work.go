@@ -33,6 +33,7 @@ type work struct {
 	farm     *Farm
 	run      store.Run
 	recipe   *recipe.Recipe
+	inputs   *inputs // of the recipe, with the run's copy of its files
 	worker   *store.Worker
 	types    *typing
 	sessions map[string]session // by the name in the recipe
@@ -71,12 +72,13 @@ func (f *Farm) Work(ctx context.Context, drain <-chan struct{}, runID int64, wat
 		return err
 	}
 	w := &work{
-		farm: f, run: run, recipe: r, worker: worker, sessions: sessions, drain: drain,
+		farm: f, run: run, recipe: r, inputs: f.inputs(r), worker: worker, sessions: sessions, drain: drain,
 		types: newTyping(f.Store, r), freed: make(chan struct{}, 1), watch: watch,
 	}
 	if w.watch == nil {
 		w.watch = func(Event) {}
 	}
+	w.inputs.files = run.Files // complete: they were read when the run began
 	err = w.loop(ctx)
 	w.types.hurry() // nobody waits any more; this ends its timers
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)

@@ -38,19 +38,12 @@ var errStop = errors.New("stopped")
 // found while other pages are read.
 func (r *Recipe) Expand(ctx context.Context, k *Kind, in Inputs, now time.Time) iter.Seq2[Address, error] {
 	return func(yield func(Address, error) bool) {
-		zone := r.Timezone
-		if zone == nil {
-			zone = time.UTC
-		}
-		e := &expansion{
-			recipe: r, kind: k, in: in, now: now.In(zone), used: usedVariables(k),
-			seen: map[[16]byte]struct{}{}, read: map[string][]string{},
-			yield: func(a Address) error {
-				if !yield(a, nil) {
-					return errStop
-				}
-				return nil
-			},
+		e := r.expansion(k, in, now)
+		e.yield = func(a Address) error {
+			if !yield(a, nil) {
+				return errStop
+			}
+			return nil
 		}
 		for _, s := range k.Sources {
 			err := ctx.Err()
@@ -78,6 +71,17 @@ type expansion struct {
 	seen   map[[16]byte]struct{} // hashes of addresses: 16 bytes of SHA-256 a page
 	read   map[string][]string   // values of variables from files and SQL
 	yield  func(Address) error
+}
+
+func (r *Recipe) expansion(k *Kind, in Inputs, now time.Time) *expansion {
+	zone := r.Timezone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return &expansion{
+		recipe: r, kind: k, in: in, now: now.In(zone), used: usedVariables(k),
+		seen: map[[16]byte]struct{}{}, read: map[string][]string{},
+	}
 }
 
 func (e *expansion) source(ctx context.Context, s Source) error {

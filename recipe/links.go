@@ -1,10 +1,12 @@
 package recipe
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Link is a source of links, seen from the pages on which it looks for them.
@@ -29,60 +31,66 @@ type FoundLink struct {
 // FoundPage is a page that a link leads to.
 type FoundPage struct {
 	Address
-	Link    int // place in Kind.Links
-	Deepest int // of that Link
+	Deepest int // as in Link
+}
+
+// Seen is where links were read: the URL of the page, and the one that it ended
+// up at. The time is what today means in the values of variables.
+type Seen struct {
+	URL, Shown string
+	Now        time.Time
 }
 
 // Follow gives the pages that links of a page of kind k lead to, each address
-// once, in the order of the links. page is the URL of the page, shown the one
-// that it ended up at. Links to hosts that are not meant, those that match does
-// not keep, and those that lead to another place of the page itself are left out.
-func (r *Recipe) Follow(k *Kind, page, shown string, links []FoundLink) ([]FoundPage, error) {
+// once, in the order of the links; where the kind that they lead to has values
+// of its own (with) that it uses, a page for each combination. Links to hosts that
+// are not meant, those that match does not keep, and those that lead to another
+// place of the page itself are left out.
+func (r *Recipe) Follow(ctx context.Context, k *Kind, in Inputs, at Seen, links []FoundLink) ([]FoundPage, error) {
 	if len(links) == 0 {
 		return nil, nil
 	}
+	var out []FoundPage
+	place := map[string]int{} // in out, by address
 	followers := make([]*follower, len(k.Links))
 	for i := range k.Links {
-		f, err := r.follower(&k.Links[i], page, shown)
+		f, err := r.follower(&k.Links[i], in, at)
 		if err != nil {
 			return nil, err
 		}
+		f.yield = func(a Address) error {
+			if i, twice := place[a.Page]; !twice {
+				place[a.Page] = len(out)
+				out = append(out, FoundPage{Address: a, Deepest: f.link.Deepest})
+			} else if out[i].Kind == a.Kind && out[i].Deepest > 0 {
+				out[i].Deepest = max(out[i].Deepest, f.link.Deepest)
+			}
+			return nil
+		}
 		followers[i] = f
 	}
-	var out []FoundPage
-	at := map[string]int{}
 	for _, l := range links {
 		if l.Link < 0 || l.Link >= len(followers) {
 			return nil, fmt.Errorf("follow link %q: the kind %q has no source of links %d", l.URL, k.Name, l.Link)
 		}
-		f := followers[l.Link]
-		a, ok := f.page(l)
-		if !ok {
-			continue
+		if err := followers[l.Link].follow(ctx, l); err != nil {
+			return nil, err
 		}
-		if i, twice := at[a.Page]; twice {
-			if out[i].Kind == a.Kind {
-				out[i].Deepest = max(out[i].Deepest, f.link.Deepest)
-			}
-			continue
-		}
-		at[a.Page] = len(out)
-		out = append(out, FoundPage{Address: a, Link: l.Link, Deepest: f.link.Deepest})
 	}
 	return out, nil
 }
 
 // follower makes pages of the links that one Link finds on one page.
 type follower struct {
+	*expansion
 	link  *Link
-	to    *Kind
-	used  map[string]bool // variables of the kind that the links lead to
+	with  []Variable // of the kind that the links lead to, as far as it uses them
 	match *regexp.Regexp
 	hosts []string // without their scheme
 	self  []string // URLs of the page itself, without their fragment
 }
 
-func (r *Recipe) follower(l *Link, page, shown string) (*follower, error) {
+func (r *Recipe) follower(l *Link, in Inputs, at Seen) (*follower, error) {
 	i := slices.IndexFunc(r.Kinds, func(k Kind) bool { return k.Name == l.To })
 	if i < 0 {
 		return nil, fmt.Errorf("follow links: there is no kind of pages %q", l.To)
@@ -91,8 +99,13 @@ func (r *Recipe) follower(l *Link, page, shown string) (*follower, error) {
 	if err != nil {
 		return nil, fmt.Errorf("follow links: match: %w", err)
 	}
-	f := &follower{link: l, to: &r.Kinds[i], used: usedVariables(&r.Kinds[i]), match: match}
-	for _, raw := range []string{page, shown} {
+	f := &follower{expansion: r.expansion(&r.Kinds[i], in, at.Now), link: l, match: match}
+	for _, x := range r.Kinds[i].With {
+		if f.used[x.Name] {
+			f.with = append(f.with, x)
+		}
+	}
+	for _, raw := range []string{at.URL, at.Shown} {
 		if clean, err := cleanURL(raw); err == nil {
 			bare, _, _ := strings.Cut(clean, "#")
 			f.self = append(f.self, bare)
@@ -100,7 +113,7 @@ func (r *Recipe) follower(l *Link, page, shown string) (*follower, error) {
 	}
 	// The host of the URL that was asked for: a page that leads elsewhere must
 	// not take the run along.
-	for _, raw := range append([]string{page}, urlsOf(l.Hosts)...) {
+	for _, raw := range append([]string{at.URL}, urlsOf(l.Hosts)...) {
 		if host, err := Host(raw); err == nil {
 			f.hosts = append(f.hosts, withoutScheme(host))
 		}
@@ -123,25 +136,31 @@ func withoutScheme(host string) string {
 	return name
 }
 
-// page is the page that a link leads to; false for one that is not followed.
-func (f *follower) page(l FoundLink) (Address, bool) {
-	clean, err := cleanURL(l.URL)
-	if err != nil { // mailto:, javascript: and what else no page is
-		return Address{}, false
+// follow yields the pages that a link leads to, if it is followed.
+func (f *follower) follow(ctx context.Context, l FoundLink) error {
+	clean, yes := f.follows(l.URL)
+	if !yes {
+		return nil
 	}
-	host, err := Host(clean)
-	if err != nil || !slices.Contains(f.hosts, withoutScheme(host)) || f.within(clean) || !f.match.MatchString(clean) {
-		return Address{}, false
-	}
-	own := map[string]string{}
-	var beside []string
+	vars := map[string]string{}
 	for name, value := range l.Vars {
-		if f.used[name] {
-			own[name] = value
-			beside = append(beside, name)
+		if !slices.ContainsFunc(f.with, func(x Variable) bool { return x.Name == name }) { // the kind's own values go before
+			vars[name] = value
 		}
 	}
-	return Address{Kind: f.to.Name, URL: clean, Vars: own, Page: pageAddress(clean, own, beside)}, true
+	return f.combine(ctx, f.with, vars, func(vars map[string]string) error {
+		return f.page(clean, nil, vars, "link")
+	})
+}
+
+// follows says whether a link is followed, and gives its URL in one spelling.
+func (f *follower) follows(raw string) (clean string, yes bool) {
+	clean, err := cleanURL(raw)
+	if err != nil { // mailto:, javascript: and what else no page is
+		return "", false
+	}
+	host, err := Host(clean)
+	return clean, err == nil && slices.Contains(f.hosts, withoutScheme(host)) && !f.within(clean) && f.match.MatchString(clean)
 }
 
 // within says whether a URL is another place of the page itself, as #top is. A

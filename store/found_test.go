@@ -95,7 +95,7 @@ func TestFoundPagesOfNoUse(t *testing.T) {
 	v, pages := d.visit(w, run.ID, 3)
 	bad := players(line{"Jordan", "no number"})
 	_, _, err := v.FinishFinding(t.Context(), result(pages[0], bad), found(0, "a"))
-	as[*store.StatementError](t, err)
+	_ = as[*store.StatementError](t, err)
 	want(t, get[string](d, pagesByDepth), "1 0 1, 2 0 1, 3 0 1")
 
 	ok(t, d.CancelRun(t.Context(), run.ID))

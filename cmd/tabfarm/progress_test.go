@@ -62,6 +62,9 @@ func TestProgressLine(t *testing.T) {
 		{"accepted empty pages", 20, func(p *progress, _ *clock) {
 			p.event(farm.Event{Address: "https://stats.example/1", Outcome: farm.Empty, Last: true})
 		}, "1/40 pages  0 rows  20/min (this host's pace)  2 min left"},
+		{"pages that links lead to", 20, func(p *progress, _ *clock) {
+			p.event(farm.Event{Address: "https://stats.example/1", Outcome: farm.OK, Last: true, Found: 20})
+		}, "1/60 pages  0 rows  20/min (this host's pace)  3 min left"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

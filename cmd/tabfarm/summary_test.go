@@ -58,6 +58,7 @@ func TestSummaryOfMuch(t *testing.T) {
 			{Address: "https://shop.example/", Outcome: farm.HTTPError, Message: "HTTP 404"},
 			{Address: "https://shop.example/c/#~day=1", Outcome: farm.Empty, Message: "no row"},
 		},
+		Warnings: []string{`links: "a" led nowhere`},
 	}
 	var b bytes.Buffer
 	if err := printSummary(&b, s, false); err != nil {
@@ -74,6 +75,7 @@ shop  1190 of 1,200 pages ok
   long_table_name: 1 row was given by two pages with other values; the later one was kept
     sku=1 is 3 on a and 4 on b
     Take a longer key, or say that this is right: duplicates: last
+  warning: links: "a" led nowhere
   8 failed: timeout
     …/p?id=1  not ready
     and 7 more
