@@ -64,16 +64,9 @@ func Links(r *Reading, k *recipe.Kind, tables []Table, vars map[string]string) (
 	if len(k.Links) == 0 {
 		return nil, nil
 	}
-	g := gathered{kind: k, base: maps.Clone(vars), at: map[occurrence]int{}, urls: map[string]bool{}, claimed: map[int]bool{}}
-	if g.base == nil {
-		g.base = map[string]string{}
-	}
-	for i := range tables {
-		if wholePage(k, tables[i].Name) {
-			for _, row := range tables[i].Rows {
-				lend(g.base, tables[i].Columns, row)
-			}
-		}
+	g := gathered{kind: k, at: map[occurrence]int{}, urls: map[string]bool{}, claimed: map[int]bool{}}
+	for i := range k.Links {
+		g.base = append(g.base, baseVars(k, &k.Links[i], tables, vars))
 	}
 	for i := range tables {
 		g.table(&tables[i])
@@ -96,14 +89,44 @@ func Links(r *Reading, k *recipe.Kind, tables []Table, vars map[string]string) (
 	return links, nil
 }
 
-// wholePage says whether a table of a kind makes the page itself its row.
-func wholePage(k *recipe.Kind, table string) bool {
-	return slices.ContainsFunc(k.Tables, func(t recipe.Table) bool { return t.Name == table && t.Each == "page" })
+// baseVars are the variables of every link of one source: those of the page, and
+// the columns of tables whose row is the page.
+func baseVars(k *recipe.Kind, l *recipe.Link, tables []Table, vars map[string]string) map[string]string {
+	base := map[string]string{}
+	maps.Copy(base, vars)
+	for i := range tables {
+		if t := tableOf(k, tables[i].Name); t != nil && t.Each == "page" {
+			for _, row := range tables[i].Rows {
+				lend(base, tables[i].Columns, row, ownKey(k, l, t.Name))
+			}
+		}
+	}
+	return base
 }
 
-// lend makes a row's columns variables; one without a value is empty.
-func lend(vars map[string]string, columns []Column, row []Cell) {
+func tableOf(k *recipe.Kind, name string) *recipe.Table {
+	if i := slices.IndexFunc(k.Tables, func(t recipe.Table) bool { return t.Name == name }); i >= 0 {
+		return &k.Tables[i]
+	}
+	return nil
+}
+
+// ownKey are the columns that a row does not lend to a link within its kind: the
+// page that it leads to has the same table, and its key columns are its own. With
+// them a page would be another one for every row that leads to it.
+func ownKey(k *recipe.Kind, l *recipe.Link, table string) []string {
+	if t := tableOf(k, table); t != nil && l.To == k.Name {
+		return t.Key
+	}
+	return nil
+}
+
+// lend makes a row's columns variables, but for some; one without a value is empty.
+func lend(vars map[string]string, columns []Column, row []Cell, but []string) {
 	for i, c := range columns {
+		if slices.Contains(but, c.Name) {
+			continue
+		}
 		text := ""
 		if row[i].Text != nil {
 			text = *row[i].Text
@@ -118,7 +141,7 @@ func lend(vars map[string]string, columns []Column, row []Cell) {
 // gathered are the links of a page so far.
 type gathered struct {
 	kind    *recipe.Kind
-	base    map[string]string // variables of every link
+	base    []map[string]string // variables of every link, by its source
 	links   []numbered
 	at      map[occurrence]int // links in rows, by where they stand
 	urls    map[string]bool    // source and URL of links in rows
@@ -150,9 +173,9 @@ func (g *gathered) table(t *Table) {
 		if !known {
 			i = len(g.links)
 			g.at[here], g.claimed[l.Number], g.urls[urlKey(l.Link)] = i, true, true
-			g.links = append(g.links, numbered{recipe.FoundLink{Link: l.Source, URL: l.URL, Vars: maps.Clone(g.base)}, l.Number})
+			g.links = append(g.links, numbered{recipe.FoundLink{Link: l.Source, URL: l.URL, Vars: maps.Clone(g.base[l.Source])}, l.Number})
 		}
-		lend(g.links[i].Vars, t.Columns, l.row)
+		lend(g.links[i].Vars, t.Columns, l.row, ownKey(g.kind, &g.kind.Links[l.Source], t.Name))
 	}
 }
 
@@ -162,7 +185,7 @@ func (g *gathered) rest(r *Reading) {
 	add := func(l Link) {
 		if l.Source < len(g.kind.Links) && !g.claimed[l.Number] && !g.urls[urlKey(l)] {
 			g.claimed[l.Number] = true
-			g.links = append(g.links, numbered{recipe.FoundLink{Link: l.Source, URL: l.URL, Vars: g.base}, l.Number})
+			g.links = append(g.links, numbered{recipe.FoundLink{Link: l.Source, URL: l.URL, Vars: g.base[l.Source]}, l.Number})
 		}
 	}
 	for i := range r.Grids {

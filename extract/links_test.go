@@ -173,7 +173,8 @@ func TestLinksAlone(t *testing.T) {
 			sleep(r.Context(), 300*time.Millisecond)
 			_, _ = fmt.Fprint(w, `["/1","/2"]`)
 		},
-		"/none": document(`<p>nothing</p>`),
+		"/restless": document(`<p></p><script>setInterval(() => document.querySelector('p').insertAdjacentHTML('beforeend', '<a href="/more">m</a>'), 50);</script>`),
+		"/none":     document(`<p>nothing</p>`),
 		"/many": document(`<p></p><script>
 			const all = document.createDocumentFragment();
 			for (let i = 0; i <= 100000; i++) { const a = document.createElement('a'); a.href = '/' + i; all.append(a); }
@@ -188,6 +189,10 @@ func TestLinksAlone(t *testing.T) {
 	var p *extract.Problem
 	if !errors.As(err, &p) || p.Outcome != "empty" || !strings.Contains(p.Message, `"p a"`) {
 		t.Errorf("no links: %v", err)
+	}
+	v = openFor(t, site+"/restless", k, nil, 3*time.Second)
+	if _, err = extract.Links(v.reading, k, nil, nil); !errors.As(err, &p) || p.Outcome != "incomplete" {
+		t.Errorf("a page that goes on and on: %v", err)
 	}
 	if err := undecodable(t, site+"/many", k); !errors.Is(err, extract.ErrTooManyLinks) {
 		t.Errorf("many links: %v", err)

@@ -336,6 +336,28 @@ polite: {rate: none, retries: 0}
 	}
 }
 
+// Rows that lead to pages of their own kind do not lend what names a row there:
+// a page is read once, whatever the rows that lead to it are called.
+func TestLinksOfRowsWithinAKind(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, demosite.Options{})
+	row := func(to, name string) string { return `<a href="` + to + `">` + name + "</a>|1" }
+	site := newLinkedSite(t, map[string]string{
+		"/":  tableOf("parts", "Part|N", row("/a", "A"), row("/b", "B")),
+		"/a": tableOf("parts", "Part|N", row("/b", "also b"), row("/", "start")),
+		"/b": tableOf("parts", "Part|N", row("/a", "also a"), row("/c", "C")),
+		"/c": tableOf("parts", "Part|N", row("/d", "D")),
+	})
+	sum := b.run(b.recipe("parts", fmt.Sprintf(`
+urls: [%s/, {links: "table.parts a", depth: 2}]
+tables: {parts: {from: table.parts, key: [part]}}
+polite: {rate: none}
+`, site.URL)), SubmitOptions{})
+	if diff := cmp.Diff([]string{"/", "/a", "/b", "/c"}, site.askedPages()); diff != "" || sum.Failed > 0 {
+		t.Errorf("asked for (-want +got):\n%s%v", diff, sum.Failures)
+	}
+}
+
 // A host that a link leads to may be one that must not be asked without a pace:
 // its pages say so.
 func TestLinksToAHostThatNeedsAPace(t *testing.T) {
