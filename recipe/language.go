@@ -37,7 +37,7 @@ type sourceKeys struct {
 	Sitemap urlText     `json:"sitemap,omitempty" jsonschema_description:"URL of a sitemap or sitemap index."`
 	SQL     shortText   `json:"sql,omitempty" jsonschema_description:"A query with a column url; other columns become variables."`
 	Links   css         `json:"links,omitempty" jsonschema_description:"CSS of links to follow."`
-	In      shortText   `json:"in,omitempty" jsonschema_description:"The kind of pages that the links are on."`
+	In      shortText   `json:"in,omitempty" jsonschema_description:"The kind of pages that the links are on. Default: its own kind."`
 	Match   regex       `json:"match,omitempty" jsonschema_description:"Only URLs that this RE2 expression finds (sitemap, links)."`
 	Depth   wholeNumber `json:"depth,omitempty" jsonschema_description:"How many links deep to go. Default: 1."`
 	Hosts   []shortText `json:"hosts,omitempty" jsonschema_description:"Further hosts whose links are followed."`

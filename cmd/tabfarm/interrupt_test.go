@@ -78,6 +78,7 @@ func (at *place) testInterrupts(t *testing.T) {
 	t.Run("first drains", at.testFirstDrains)
 	t.Run("second stops", at.testSecondStops)
 	t.Run("kill", at.testKill)
+	t.Run("kill a crawl", at.testKillCrawl)
 }
 
 // The first Ctrl-C finishes what is in flight and the run can go on; each page
