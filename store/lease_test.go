@@ -382,10 +382,14 @@ func TestTurnsKeepTheirDistance(t *testing.T) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	turns := 0
-	begin := time.Now()
-	for range 3 {
-		v, err := w.OpenVisit(ctx, run.ID)
+	visits := make([]*store.Visit, 3) // opened before the first turn makes the host wait
+	for i := range visits {
+		var err error
+		visits[i], err = w.OpenVisit(ctx, run.ID)
 		ok(t, err)
+	}
+	begin := time.Now()
+	for _, v := range visits {
 		all.Go(func() {
 			for range 5 {
 				for {

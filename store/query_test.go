@@ -98,10 +98,11 @@ func TestQueryIsReadOnly(t *testing.T) {
 
 func TestQueryEnds(t *testing.T) {
 	t.Parallel()
-	d := openWith(t, store.Config{ReadTimeout: 100 * time.Millisecond})
-	if e := as[*store.SQLError](t, d.fails("select pg_sleep(60)")); e.Code != "57014" {
+	hasty := openWith(t, store.Config{ReadTimeout: 100 * time.Millisecond})
+	if e := as[*store.SQLError](t, hasty.fails("select pg_sleep(60)")); e.Code != "57014" {
 		t.Errorf("%+v", e)
 	}
+	d := open(t)
 	// Given up in the middle, cancelled in the middle: the connection is fit, or gone.
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
