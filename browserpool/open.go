@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -321,7 +322,8 @@ func (v *visit) answer() Answer {
 	if v.finished && v.read.complete() {
 		a.Payload = []byte(v.read.text())
 	}
-	captured, end := v.net.captured, v.err
+	a.Parts = v.parts
+	captured, end := slices.Concat(v.net.kept, v.net.captured), v.err
 	until := time.Now().Add(lateBodiesLimit)
 	if end == nil && v.deadline.After(until) {
 		until = v.deadline

@@ -33,6 +33,21 @@ type payload struct {
 	Grids   []grid   `json:"grids"`
 	Signs   []string `json:"signs"`
 	Error   string   `json:"error"`
+	Stop    *stop    `json:"stop"`
+}
+
+// stop says why the steps of the recipe did not come to their end.
+type stop struct {
+	Outcome string `json:"outcome"`
+	Message string `json:"message"`
+}
+
+// problem checks a stop.
+func (s *stop) problem() (*Problem, error) {
+	if !slices.Contains([]string{outcomeMissing, outcomeTimeout, outcomeScript, outcomeBadValue}, s.Outcome) {
+		return nil, fmt.Errorf("decode reading: outcome %q of a step is not known", s.Outcome)
+	}
+	return &Problem{Outcome: s.Outcome, Message: strings.TrimRight(clip(s.Message, 2000), ". ") + "."}, nil
 }
 
 type grid struct {
@@ -90,6 +105,12 @@ func Decode(text []byte) (*Reading, error) {
 	for _, s := range p.Signs {
 		if slices.Contains([]string{"password", "captcha", "denied", "spinner"}, s) && !slices.Contains(r.Signs, s) {
 			r.Signs = append(r.Signs, s)
+		}
+	}
+	if p.Stop != nil {
+		var err error
+		if r.Stopped, err = p.Stop.problem(); err != nil {
+			return nil, err
 		}
 	}
 	cells := 0

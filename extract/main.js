@@ -73,8 +73,13 @@ function rowOf(row, columns, texts) {
   return out;
 }
 
-/** Sends the answer and ends. */
-function deliver(settled, error = '') {
+/**
+ * Sends the answer and ends.
+ * @param {boolean} settled the page has come to rest
+ * @param {string} error of this script
+ * @param {{outcome: string, message: string}} [stop] why the steps did not come to their end
+ */
+function deliver(settled, error = '', stop = undefined) {
   if (state.delivered) return;
   state.delivered = true;
   observer.disconnect();
@@ -91,7 +96,7 @@ function deliver(settled, error = '') {
   }
   const answer = {
     version: 1, url: location.href, title: fold(documentTitle(document)),
-    lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error,
+    lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error, stop,
   };
   let text = JSON.stringify(answer);
   if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], error: 'too large' });
@@ -138,6 +143,10 @@ function toCollect() {
 }
 
 async function read() {
+  if (job.steps) {
+    await recall();
+    await takeSteps();
+  }
   await settle();
   readAll();
   const others = state.harvests.filter((h) => h.first.kind !== 'each').flatMap((h) => h.formed.parts ?? [h.first.el]);
@@ -152,6 +161,10 @@ async function read() {
 /** The deadline has come: what was read so far is sent as it is. */
 globalThis.__tabfarm_last = () => {
   if (state.delivered) return;
+  if (onTheWay()) {
+    deliverStop();
+    return;
+  }
   try {
     if (state.harvests.length === 0) readAll();
     for (const harvest of state.harvests) {

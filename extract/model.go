@@ -29,6 +29,8 @@ type Reading struct {
 	Grids   []Grid
 	// Signs are hints that the page is not the one meant: "password", "captcha", "denied", "spinner".
 	Signs []string
+	// Stopped says why the steps of the recipe did not come to their end; nothing was read then.
+	Stopped *Problem
 }
 
 // Grid is one table or grid as text cells, before types. A nil cell is a place
@@ -93,7 +95,8 @@ type Table struct {
 }
 
 // Problem is why a page's rows are not a success. Outcome is one of empty,
-// incomplete, selector_missing, bad_value, duplicate_key, too_large, signed_out, blocked.
+// incomplete, selector_missing, bad_value, duplicate_key, too_large, signed_out,
+// blocked; of steps also timeout and script_error.
 type Problem struct {
 	Outcome string
 	Table   string

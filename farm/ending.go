@@ -33,6 +33,13 @@ type ending struct {
 // failed says that the page counts as failed. A nil ending has not failed.
 func (e *ending) failed() bool { return e != nil && e.outcome != OK && !e.accepted }
 
+// hide takes secrets out of the message.
+func (e *ending) hide(known secrets) {
+	if e != nil {
+		e.message = known.hide(e.message)
+	}
+}
+
 // success is the ending of a page whose tables are all fine.
 func success(tables []extract.Table) *ending {
 	e := &ending{outcome: OK}
@@ -196,6 +203,9 @@ func notHTML(a browserpool.Answer) *ending {
 // of the page, a script that broke, a page that never came to rest.
 func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a browserpool.Answer, kind *recipe.Kind) *ending {
 	e := &ending{outcome: Outcome(p.Outcome), message: p.Message}
+	if r.Stopped != nil {
+		return stopped(e, r, a)
+	}
 	if e.outcome != SelectorMissing && e.outcome != Empty && e.outcome != Incomplete {
 		return e
 	}
@@ -203,12 +213,8 @@ func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a b
 	switch {
 	case len(a.Failed) > 0:
 		f := a.Failed[0]
-		e.outcome, e.again = HTTPError, f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == 0
-		word := fmt.Sprintf("HTTP %d %s", f.Status, http.StatusText(f.Status))
-		if f.Status == 0 {
-			word = f.Err
-		}
-		e.message = fmt.Sprintf("the page's own request to %s failed with %s, so: %s", shortURL(f.URL), word, p.Message)
+		e.outcome, e.again = HTTPError, heals(f)
+		e.message = fmt.Sprintf("the page's own request to %s failed with %s, so: %s", shortURL(f.URL), failure(f), p.Message)
 		if e.again {
 			e.message += " tabfarm retry tries again."
 		}
@@ -220,6 +226,40 @@ func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a b
 		e.message = fmt.Sprintf("the page had not come to rest after %s, and: %s", kind.Page.Timeout, p.Message)
 	case e.outcome == SelectorMissing && r.Title != "":
 		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
+	}
+	return e
+}
+
+// heals says that a failed request of a page may go well another time.
+func heals(f browserpool.Failure) bool {
+	return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == 0
+}
+
+// failure is how a request of a page failed.
+func failure(f browserpool.Failure) string {
+	if f.Status == 0 {
+		return f.Err
+	}
+	return fmt.Sprintf("HTTP %d %s", f.Status, http.StatusText(f.Status))
+}
+
+// stopped words the end of a page at one of its steps. What it waited for stays the
+// outcome; a request that failed, or a script that broke, is told beside it.
+func stopped(e *ending, r *extract.Reading, a browserpool.Answer) *ending {
+	e.again = e.outcome == Timeout
+	if e.outcome != SelectorMissing && e.outcome != Timeout {
+		return e
+	}
+	if r.Title != "" {
+		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
+	}
+	if len(a.Failed) > 0 {
+		f := a.Failed[0]
+		e.again = e.again || heals(f)
+		e.message += fmt.Sprintf(" The page's own request to %s failed with %s.", shortURL(f.URL), failure(f))
+	}
+	if a.Exceptions > 0 {
+		e.message += " The page's own script failed: " + firstLine(a.Exception)
 	}
 	return e
 }

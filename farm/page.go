@@ -23,11 +23,15 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	if err != nil {
 		return err
 	}
+	known, err := w.farm.secrets(kind)
+	if err != nil {
+		return err
+	}
 	end := w.allowed(ctx, p)
 	var tables []extract.Table
 	var reading *extract.Reading
 	if end == nil {
-		request, err := w.request(kind, p)
+		request, err := w.request(kind, p, known)
 		if err != nil {
 			return err
 		}
@@ -37,6 +41,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 			return errors.Join(err, w.giveBack(ctx, v, p))
 		}
 		reading, tables, end = read(answer, failed, kind, p.Vars, request.Timeout)
+		end.hide(known)
 	}
 	if end.failed() {
 		if wait, again := w.again(p, end); again {
@@ -127,8 +132,8 @@ func turn(ctx context.Context, v *store.Visit) error {
 }
 
 // request says what the browser does for a page of this kind.
-func (w *work) request(kind *recipe.Kind, p store.Page) (browserpool.Request, error) {
-	r, err := w.farm.request(kind, p.URL, p.Vars)
+func (w *work) request(kind *recipe.Kind, p store.Page, known secrets) (browserpool.Request, error) {
+	r, err := w.farm.request(kind, p.URL, p.Vars, known, false)
 	if err != nil {
 		return browserpool.Request{}, err
 	}

@@ -27,7 +27,6 @@ func (c *checker) page(v value, base Page, s *scope) Page {
 	}
 	if f, ok := o.get("steps"); ok {
 		p.Steps = c.steps(f.value, s)
-		f.later("page.steps")
 	}
 	if f, ok := o.get("next"); ok {
 		p.Next = c.next(f.value, s)
@@ -210,9 +209,6 @@ func (c *checker) steps(v value, s *scope) []Step {
 		}
 		if f, ok := o.get("value"); ok {
 			step.Value, step.Secret = f.secretOr(s, `a text, as "{season}"`, true)
-			if step.Secret != "" {
-				f.later("a secret as the value of a step")
-			}
 		}
 		if f, ok := o.get("optional"); ok {
 			step.Optional = f.yesNo()
@@ -237,9 +233,7 @@ func (c *checker) steps(v value, s *scope) []Step {
 func (f field) target(verb string, s *scope) string {
 	switch verb {
 	case "press":
-		text, _ := f.text("a key, as Enter")
-		s.plain(f.value, text)
-		return text
+		return f.pressed()
 	case "js":
 		text, _ := f.text("JavaScript")
 		s.script(f.value, text)
