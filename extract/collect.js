@@ -10,6 +10,8 @@ class Harvest {
     this.rows = [];
     this.keys = new Map();
     this.total = null; // rows stated
+    this.stated = null; // the same, where rows of several parts are held against it
+    this.base = 0; // rows of earlier parts that count
     this.proof = '';
     this.note = '';
     this.shaky = false; // rows may have been missed
@@ -54,7 +56,7 @@ class Harvest {
   }
 
   met() {
-    return this.total !== null && this.count() >= this.total;
+    return this.total !== null && this.base + this.count() >= this.total;
   }
 }
 
@@ -79,12 +81,16 @@ async function collect(harvest, others) {
   harvest.total = namedTotal(harvest.table) ?? (stated === null && harvest.first.kind === 'html' ? range?.total ?? null : stated ?? range?.total ?? null);
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
-  const pager = pagerOf(el, others);
+  if (state.leads) {
+    harvest.stated = harvest.total; // of all parts
+    harvest.total = null;
+  }
+  const pager = state.leads ? null : pagerOf(el, others);
   if (pager !== null) {
     await turnPages(harvest, pager, others);
   } else if (!harvest.met()) {
     await scrollAll(harvest);
-    const more = leadsOn(el, others);
+    const more = state.leads ? '' : leadsOn(el, others);
     if (more !== '') {
       harvest.proof = 'none';
       harvest.note = more;

@@ -34,6 +34,7 @@ type payload struct {
 	Signs   []string `json:"signs"`
 	Error   string   `json:"error"`
 	Stop    *stop    `json:"stop"`
+	Short   string   `json:"short"`
 }
 
 // stop says why the steps of the recipe did not come to their end.
@@ -52,6 +53,7 @@ func (s *stop) problem() (*Problem, error) {
 
 type grid struct {
 	Table     string      `json:"table"`
+	Part      string      `json:"part"`
 	Kind      string      `json:"kind"`
 	Selector  string      `json:"selector"`
 	Caption   string      `json:"caption"`
@@ -73,9 +75,34 @@ type gridRow struct {
 	Class  string             `json:"k"`
 }
 
-// Decode checks and decodes the payload of the script. It comes from a page and
-// is trusted in nothing: sizes are bounded (ErrTooLarge), unknown words refused.
-func Decode(text []byte) (*Reading, error) {
+// Decode checks and decodes the payload of the script: one for each part of the
+// page, in their order. It comes from a page and is trusted in nothing: sizes are
+// bounded (ErrTooLarge), unknown words refused.
+func Decode(parts ...[]byte) (*Reading, error) {
+	r := &Reading{}
+	cells := 0
+	for i, text := range parts {
+		part, err := decodePart(text, &cells)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			r = part
+		} else {
+			r.join(part)
+		}
+	}
+	r.cutShort()
+	for i := range r.Grids {
+		if n := len(r.Grids[i].Rows); n > maxRows {
+			return nil, fmt.Errorf("decode grid %d: %d rows: %w", i+1, n, ErrTooLarge)
+		}
+	}
+	return r, nil
+}
+
+// decodePart decodes the payload of one part. cells counts those of all parts.
+func decodePart(text []byte, cells *int) (*Reading, error) {
 	if len(text) > maxPayload {
 		return nil, fmt.Errorf("decode reading of %d bytes: %w", len(text), ErrTooLarge)
 	}
@@ -101,6 +128,7 @@ func Decode(text []byte) (*Reading, error) {
 	}
 	r := &Reading{
 		URL: clip(p.URL, 1<<16), Title: clip(p.Title, 1000), Lang: clip(p.Lang, 100), Settled: p.Settled,
+		Short: clip(p.Short, 1000),
 	}
 	for _, s := range p.Signs {
 		if slices.Contains([]string{"password", "captcha", "denied", "spinner"}, s) && !slices.Contains(r.Signs, s) {
@@ -113,9 +141,8 @@ func Decode(text []byte) (*Reading, error) {
 			return nil, err
 		}
 	}
-	cells := 0
 	for i := range p.Grids {
-		g, err := p.Grids[i].check(&cells)
+		g, err := p.Grids[i].check(cells)
 		if err != nil {
 			return nil, fmt.Errorf("decode grid %d: %w", i+1, err)
 		}
@@ -141,7 +168,7 @@ func (g *grid) check(cells *int) (Grid, error) {
 		return Grid{}, fmt.Errorf("total %d is below zero", *g.Total)
 	}
 	out := Grid{
-		Table: g.Table, Kind: g.Kind, Selector: clip(g.Selector, 10_000), Caption: clip(g.Caption, 10_000),
+		Table: g.Table, part: clip(g.Part, 100), Kind: g.Kind, Selector: clip(g.Selector, 10_000), Caption: clip(g.Caption, 10_000),
 		Header: g.Header, Foot: g.Foot, Rows: make([]GridRow, len(g.Rows)),
 		Complete: g.Complete && g.Proof != ProofNone, Proof: g.Proof, Total: g.Total, TotalText: g.TotalText,
 		Note: clip(g.Note, 1000),

@@ -5,7 +5,11 @@ const CHUNK = 250_000;
 /** The largest answer in characters; the pool takes 64 MB. */
 const MAX_ANSWER = 40_000_000;
 
-const state = { harvests: [], delivered: false };
+const state = {
+  harvests: [], delivered: false,
+  leads: false, // the recipe's next is the way to more rows
+  short: '', // why the parts that it leads to are not all there
+};
 
 function send(text) {
   __tabfarm(text);
@@ -41,7 +45,7 @@ function gridOf(harvest) {
   const columns = keptColumns(harvest);
   const texts = (row) => columns.map((i) => (row.cells[i] ? row.cells[i].text : null));
   const grid = {
-    table: harvest.table.name, kind: formed.kind,
+    table: harvest.table.name, part: harvest.id, kind: formed.kind,
     selector: formed.kind === 'each' ? harvest.table.css : selectorOf(formed.el),
     caption: formed.caption, header: formed.head.map(texts), foot: formed.foot.map(texts),
     rows: harvest.rows.map((row) => rowOf(row, columns, texts)),
@@ -74,15 +78,12 @@ function rowOf(row, columns, texts) {
 }
 
 /**
- * Sends the answer and ends.
+ * What was read, as the answer tells it.
  * @param {boolean} settled the page has come to rest
  * @param {string} error of this script
  * @param {{outcome: string, message: string}} [stop] why the steps did not come to their end
  */
-function deliver(settled, error = '', stop = undefined) {
-  if (state.delivered) return;
-  state.delivered = true;
-  observer.disconnect();
+function answerOf(settled, error = '', stop = undefined) {
   let grids = [];
   try {
     grids = state.harvests.map(gridOf);
@@ -94,15 +95,28 @@ function deliver(settled, error = '', stop = undefined) {
   } catch (e) {
     error = String(e);
   }
-  const answer = {
+  return {
     version: 1, url: location.href, title: fold(documentTitle(document)),
     lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error, stop,
+    short: state.short || undefined,
   };
+}
+
+/** Sends an answer and says what it is: "part", more follow, or "done". */
+function sendAnswer(answer, word) {
   let text = JSON.stringify(answer);
   if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], error: 'too large' });
   const chunks = cut(text);
   chunks.forEach((chunk, i) => send('data ' + i + ' ' + chunks.length + ' ' + chunk));
-  send('done');
+  send(word);
+}
+
+/** Sends the answer and ends. */
+function deliver(...answer) {
+  if (state.delivered) return;
+  state.delivered = true;
+  observer.disconnect();
+  sendAnswer(answerOf(...answer), 'done');
 }
 
 /** Cuts a text into chunks, never between the two halves of a character. */
@@ -142,19 +156,29 @@ function toCollect() {
   return state.harvests.filter((h) => h.table.mode !== 'largest' || largest.get(h.table) === h);
 }
 
-async function read() {
-  if (job.steps) {
-    await recall();
-    await takeSteps();
-  }
-  await settle();
+/** Reads the tables as the page shows them now, all their rows. */
+async function readLoad() {
   readAll();
+  if (job.next) nameHarvests();
+  if (memory.load > 0) {
+    state.harvests = state.harvests.filter((h) => rowsGoOn(h.table) && (h.table.mode !== 'largest' || h.id === memory.chosen[h.table.name]));
+  }
   const others = state.harvests.filter((h) => h.first.kind !== 'each').flatMap((h) => h.formed.parts ?? [h.first.el]);
   const chosen = toCollect();
   for (const harvest of state.harvests) {
     if (chosen.includes(harvest)) await collect(harvest, others.filter((el) => !(harvest.formed.parts ?? []).includes(el)));
     else finish(harvest, 'end');
   }
+  for (const harvest of chosen) if (harvest.table.mode === 'largest') memory.chosen[harvest.table.name] = harvest.id;
+}
+
+async function read() {
+  if (job.steps || job.next) await recall();
+  if (job.steps) await takeSteps();
+  await settle();
+  state.leads = Boolean(job.next) && job.tables.some(goesOn) && (memory.load > 0 || findOne(document, job.next.click) !== null);
+  if (state.leads) return readParts();
+  await readLoad();
   deliver(true);
 }
 
@@ -163,6 +187,12 @@ globalThis.__tabfarm_last = () => {
   if (state.delivered) return;
   if (onTheWay()) {
     deliverStop();
+    return;
+  }
+  if (memory.load > 0) { // of a part that was not read to its end nothing is sent
+    for (const harvest of state.harvests) harvest.rows = [];
+    state.short = 'the time was over at part ' + (memory.load + 1);
+    deliver(false);
     return;
   }
   try {

@@ -31,6 +31,9 @@ type Reading struct {
 	Signs []string
 	// Stopped says why the steps of the recipe did not come to their end; nothing was read then.
 	Stopped *Problem
+	// Short says why the parts that the recipe's next leads to are not all there, in
+	// words for the user; "" when they are.
+	Short string
 }
 
 // Grid is one table or grid as text cells, before types. A nil cell is a place
@@ -50,6 +53,8 @@ type Grid struct {
 	TotalText *string
 	// Note says why the grid is not complete, in words for the user.
 	Note string
+
+	part string // grids of one table and part, read of several parts of a page, are one
 }
 
 // GridRow is one body row with what the script found beside its cells.

@@ -50,7 +50,7 @@ func openFor(t *testing.T, url string, k *recipe.Kind, vars map[string]string, t
 		if answer.Payload == nil {
 			return fmt.Errorf("no payload: %w", err)
 		}
-		v.reading, err = extract.Decode(answer.Payload)
+		v.reading, err = extract.Decode(append(answer.Parts, answer.Payload)...)
 		return err
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ var sources embed.FS
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
 	"dom.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
-	"total.js", "signs.js", "settle.js", "act.js", "steps.js", "collect.js", "scroll.js", "main.js",
+	"total.js", "signs.js", "settle.js", "act.js", "steps.js", "collect.js", "scroll.js", "next.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
@@ -48,6 +48,12 @@ type job struct {
 	Steps    []jobStep  `json:"steps,omitempty"`
 	// Vars are the page's variables, where a step is JavaScript.
 	Vars map[string]string `json:"vars,omitempty"`
+	Next *jobNext          `json:"next,omitempty"`
+}
+
+type jobNext struct {
+	Click string `json:"click"`
+	Max   int    `json:"max,omitempty"` // clicks
 }
 
 type jobStep struct {
@@ -103,6 +109,9 @@ func Script(k *recipe.Kind, vars, secrets map[string]string, all bool) (string, 
 		j.Ready = k.Page.Ready
 		if k.Page.Timeout > 0 {
 			j.Timeout = k.Page.Timeout.Milliseconds()
+		}
+		if n := k.Page.Next; n != nil {
+			j.Next = &jobNext{Click: n.Click, Max: n.Max}
 		}
 		if err := j.addSteps(k.Page.Steps, vars, secrets); err != nil {
 			return "", err

@@ -133,6 +133,8 @@ func judge(table *Table, s *sheet, t *recipe.Table, r *Reading) *Problem {
 	case t.Rows != "visible" && !s.complete && s.total != nil:
 		return problemf(outcomeIncomplete, "%s of %s rows were read%s. Where other URLs show the rest, set rows: visible.",
 			thousands(s.counted), thousands(*s.total), because(s.note))
+	case t.Rows != "visible" && !s.complete && r.Short != "":
+		return problemf(outcomeIncomplete, "%s read, and not all parts of the page: %s.", rowsRead(n), r.Short)
 	case !r.Settled && !proven && t.JSON == nil:
 		return problemf(outcomeIncomplete, "the page had not come to rest by its deadline; %s read and nothing proves that they are all.", rowsRead(n))
 	case t.Rows != "visible" && !s.complete:

@@ -78,7 +78,7 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 	if e := arrived(a, err, kind, limit); e != nil {
 		return nil, nil, e
 	}
-	reading, err := extract.Decode(a.Payload)
+	reading, err := extract.Decode(append(a.Parts, a.Payload)...)
 	if err != nil {
 		return nil, nil, unreadable(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tabfarm/tabfarm/internal/chrometest"
 	"github.com/tabfarm/tabfarm/internal/pgtest"
 	"github.com/tabfarm/tabfarm/recipe"
@@ -95,6 +97,49 @@ func trains(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(w, `{"more": %t, "trains": [%s]}`, from+6 < 15, strings.Join(rows, ","))
+}
+
+// TestTimetable is a page with one URL for all days: the day is typed, and a
+// button shows more.
+func TestTimetable(t *testing.T) {
+	t.Parallel()
+	b := newStepsBench(t)
+	s := serve(t, map[string]http.HandlerFunc{"/board/8011160": document(timetable), "/trains": trains})
+	r := parse(t, "timetable", s.URL, `
+urls: SITE/board/8011160
+with:
+  date: {from: 2026-12-01, to: 2026-12-03, format: "%d.%m.%Y"}
+timezone: Europe/Berlin
+page:
+  steps:
+    - fill: "#date"
+      value: "{date}"
+    - press: Enter
+    - wait: "table.board"
+  next: {click: "button.more"}
+tables:
+  departures:
+    from: "table.board"
+    key: [date, planned, train]
+    columns:
+      planned: {header: Time, type: time}
+`)
+	sum := b.run(r, SubmitOptions{})
+	if sum.Done != 3 || sum.Tables[0].Inserted != 45 {
+		t.Fatalf("run: %s %v", counts(sum), sum.Failures)
+	}
+	var want []string
+	for day := 1; day <= 3; day++ {
+		for i := range 15 {
+			want = append(want, fmt.Sprintf("%02d.12.2026|%02d:%02d:00|RE %d|Town %d", day, 6+i, day, i, i%4))
+		}
+	}
+	if diff := cmp.Diff(want, b.query(`select date, planned, train, "to_" from departures order by date, planned`)); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if got := b.query("select distinct proof from tabfarm.pages"); len(got) != 1 || got[0] != "end" {
+		t.Errorf("proofs are %v", got)
+	}
 }
 
 // try opens the first page of a recipe.
@@ -252,5 +297,71 @@ func TestStepsAndResponses(t *testing.T) {
 				t.Errorf("%s: %s %+v", got.Outcome, got.Message, got.Tables)
 			}
 		})
+	}
+}
+
+// register answers a search with 47 companies, ten a document.
+func register(w http.ResponseWriter, r *http.Request) {
+	word := r.URL.Query().Get("q")
+	at := 1
+	_, _ = fmt.Sscan(r.URL.Query().Get("page"), &at)
+	if word == "" {
+		document(`<form action="/search"><input id="q" name="q" value="your word"><button>Search</button></form>`)(w, r)
+		return
+	}
+	body := `<table class="results"><thead><tr><th>Number<th>Name</thead>`
+	for n := 10 * (at - 1); n < min(10*at, 47); n++ {
+		body += fmt.Sprintf("<tr><td>%s-%d<td>Company %d", word, n, n%2)
+	}
+	body += "</table>"
+	if at < 5 {
+		body += fmt.Sprintf(`<ul class="pagination"><li><a href="?q=%s&page=1">1</a><li><a href="?q=%[1]s&page=2">2</a></ul><a rel="next" href="?q=%[1]s&page=%d">Next</a>`, word, at+1)
+	}
+	document(body)(w, r)
+}
+
+const registerRecipe = `
+urls: SITE/search
+with:
+  word: [alpha, beta]
+page:
+  steps:
+    - fill: "#q"
+      value: "{word}"
+    - press: Enter
+  next: {click: "a[rel=next]", max: %d}
+tables:
+  companies:
+    from: "table.results"
+    key: [number]
+`
+
+// TestSearch types a word into a form, which leads to another document, and follows
+// the links from there; max of them is not enough, or is.
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	b := newStepsBench(t)
+	s := serve(t, map[string]http.HandlerFunc{"/search": register})
+	sum := b.run(parse(t, "register", s.URL, fmt.Sprintf(registerRecipe, 3)), SubmitOptions{})
+	want := "companies: 40 rows were read, and not all parts of the page: next.max: 3 clicks were made and there is more."
+	if sum.Done != 0 || sum.ByOutcome[Incomplete] != 2 || sum.Failures[0].Message != want {
+		t.Fatalf("run: %s %v", counts(sum), sum.Failures)
+	}
+	sum = b.run(parse(t, "register", s.URL, fmt.Sprintf(registerRecipe, 4)), SubmitOptions{})
+	if sum.Done != 2 || sum.Tables[0].Inserted != 94 {
+		t.Fatalf("run: %s %v", counts(sum), sum.Failures)
+	}
+	var wanted []string
+	for _, word := range []string{"alpha", "beta"} {
+		for n := range 47 {
+			wanted = append(wanted, fmt.Sprintf("%s-%d|Company %d", word, n, n%2))
+		}
+	}
+	got := b.query("select number, name from companies order by split_part(number, '-', 1), split_part(number, '-', 2)::int")
+	if diff := cmp.Diff(wanted, got); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if got := b.query("select distinct proof from tabfarm.pages p join tabfarm.runs r using (run) where outcome = 'ok'"); len(got) != 1 || got[0] != "end" {
+		t.Errorf("proofs are %v", got)
 	}
 }

@@ -154,7 +154,7 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 		out.end(end)
 		return out, nil
 	}
-	reading, err := extract.Decode(a.Payload)
+	reading, err := extract.Decode(append(a.Parts, a.Payload)...)
 	if err != nil {
 		out.end(unreadable(err))
 		return out, nil

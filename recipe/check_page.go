@@ -30,7 +30,6 @@ func (c *checker) page(v value, base Page, s *scope) Page {
 	}
 	if f, ok := o.get("next"); ok {
 		p.Next = c.next(f.value, s)
-		f.later("page.next")
 	}
 	if f, ok := o.get("block"); ok {
 		p.Block = c.block(f.value)

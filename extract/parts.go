@@ -1,0 +1,55 @@
+package extract
+
+import "slices"
+
+// join adds what a later part of the page holds. The last part tells how the page
+// stood at its end.
+func (r *Reading) join(later *Reading) {
+	r.URL, r.Title, r.Signs = later.URL, later.Title, later.Signs
+	r.Settled, r.Stopped, r.Short = later.Settled, later.Stopped, later.Short
+	for i := range later.Grids {
+		g := &later.Grids[i]
+		at := slices.IndexFunc(r.Grids, func(known Grid) bool {
+			return g.part != "" && known.part == g.part && known.Table == g.Table
+		})
+		if at < 0 {
+			r.Grids = append(r.Grids, *g)
+			continue
+		}
+		r.Grids[at].join(g)
+	}
+}
+
+// join adds the rows of a later part. Its total and proof are those of all rows
+// until then; doubts about an earlier part stay, unless a stated total was met.
+func (g *Grid) join(later *Grid) {
+	g.Rows = append(g.Rows, later.Rows...)
+	g.Total = later.Total
+	if later.Proof == ProofTotal {
+		g.Proof = ProofTotal
+	} else {
+		g.Proof = weaker(g.Proof, later.Proof)
+	}
+	g.Complete = g.Proof != ProofNone
+	if later.Note != "" {
+		g.Note = later.Note
+	}
+	if g.TotalText == nil {
+		g.TotalText = later.TotalText
+	}
+	if len(later.Foot) > 0 {
+		g.Foot = later.Foot
+	}
+}
+
+// cutShort takes the proof from rows that go on in parts which are not there.
+func (r *Reading) cutShort() {
+	if r.Short == "" {
+		return
+	}
+	for i := range r.Grids {
+		if g := &r.Grids[i]; g.Proof != ProofTotal {
+			g.Proof, g.Complete, g.Note = ProofNone, false, r.Short
+		}
+	}
+}
