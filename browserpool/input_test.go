@@ -1,6 +1,7 @@
 package browserpool_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -177,5 +176,23 @@ func TestPartsAndMemory(t *testing.T) {
 		if a, err = open(t, p, browserpool.Request{URL: s.URL + "/1", Script: "__tabfarm('" + bad + "')"}); err == nil || a.Payload != nil {
 			t.Errorf("%.20q gave %v, payload %q", bad, err, a.Payload)
 		}
+	}
+}
+
+// TestLastWhileLeaving: a page that goes to one that never comes is read as it
+// stands at the deadline.
+func TestLastWhileLeaving(t *testing.T) {
+	t.Parallel()
+	s := site(t, map[string]http.HandlerFunc{
+		"/":      html(`<a href="/never" style="position:fixed;left:0;top:0">go</a>`),
+		"/never": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	})
+	script := act(`
+		globalThis.__tabfarm_last = () => done('last');
+		const at = {x: 3, y: 10};
+		await input({mouse: 'moved', ...at}, {mouse: 'pressed', ...at}, {mouse: 'released', ...at});`)
+	a, err := open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL, Script: script, Timeout: 10 * time.Second})
+	if !errors.Is(err, browserpool.ErrTimeout) || string(a.Payload) != "last" {
+		t.Errorf("%v, payload %q", err, a.Payload)
 	}
 }

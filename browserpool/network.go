@@ -84,6 +84,16 @@ func (t *traffic) pending() int {
 	return n
 }
 
+// leaving says that the page is on its way to another document.
+func (t *traffic) leaving() bool {
+	for _, r := range t.requests {
+		if r.leaves {
+			return true
+		}
+	}
+	return false
+}
+
 // keepOnly forgets what other documents than that of the loader have asked for.
 func (t *traffic) keepOnly(loader string) {
 	for id, r := range t.requests {

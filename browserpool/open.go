@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 )
 
@@ -287,6 +288,10 @@ func (v *visit) atDeadline() {
 	v.mu.Lock()
 	var last *call
 	if !v.over && v.world.unique != "" && v.doc != nil {
+		if v.net.leaving() {
+			// While another document is on its way Chrome passes nothing on to this one.
+			send(v.target.session, page.StopLoading, cdp.Empty{}).forget()
+		}
 		last = v.evaluate("globalThis.__tabfarm_last?.()")
 	}
 	v.mu.Unlock()

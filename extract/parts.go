@@ -20,9 +20,16 @@ func (r *Reading) join(later *Reading) {
 	}
 }
 
+// otherColumns is the note of a grid whose parts cannot be put below each other.
+const otherColumns = "a further part of the page shows other columns"
+
 // join adds the rows of a later part. Its total and proof are those of all rows
 // until then; doubts about an earlier part stay, unless a stated total was met.
 func (g *Grid) join(later *Grid) {
+	if len(g.Rows) > 0 && len(later.Rows) > 0 && width(g) != width(later) {
+		g.Proof, g.Complete, g.Note = ProofNone, false, otherColumns
+		return
+	}
 	g.Rows = append(g.Rows, later.Rows...)
 	g.Total = later.Total
 	if later.Proof == ProofTotal {

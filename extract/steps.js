@@ -47,8 +47,9 @@ async function until(look, optional) {
   for (;;) {
     if (state.delivered) await never();
     const found = await look();
-    if (!(found instanceof Hindrance)) return found;
-    current.hindrance = found;
+    const stands = found instanceof Hindrance;
+    current.hindrance = stands ? found : LATE;
+    if (!stands) return found;
     if (now() >= end) throw new StepFailed();
     await pause(25);
   }
@@ -177,9 +178,13 @@ async function failed(error) {
   return new Hindrance('timeout', 'the browser did not do it: ' + error);
 }
 
-const begin = () => {
-  const number = memory.step + 1;
-  current = { number, verb: job.steps[memory.step].verb, hindrance: new Hindrance('timeout', 'the page did not come to rest before it') };
+/** Why a step is not done where nothing else is known. */
+const LATE = new Hindrance('timeout', 'it could not be done in time');
+const RESTLESS = new Hindrance('timeout', 'the page did not come to rest');
+
+/** Begins the step that is next. */
+const begin = (hindrance) => {
+  current = { number: memory.step + 1, verb: job.steps[memory.step].verb, hindrance };
 };
 
 /** True while steps are left, or the page has not come to rest after the last. */
@@ -188,24 +193,25 @@ const onTheWay = () => current !== null || memory.step < (job.steps?.length ?? 0
 /** Takes the steps that are left. */
 async function takeSteps() {
   if (memory.step >= job.steps.length) return;
-  begin();
+  begin(RESTLESS);
   await calm();
   while (memory.step < job.steps.length) {
     const step = job.steps[memory.step];
-    begin();
+    begin(LATE);
     send('more ' + job.timeout);
     try {
       await verbs[step.verb](step);
     } catch (e) {
-      if (!(e instanceof StepFailed)) throw e;
-      if (!step.optional) {
+      const wrong = !(e instanceof StepFailed); // a selector that is none, most likely
+      if (wrong) current.hindrance = new Hindrance('script_error', String(e?.message ?? e));
+      if (wrong || !step.optional) {
         deliverStop();
         await never();
       }
     }
     memory.step = current.number;
     remember();
-    current.hindrance = new Hindrance('timeout', 'the page did not come to rest after it');
+    current.hindrance = RESTLESS;
     send('more ' + job.timeout);
     if (mayLoad(step)) await calm();
   }
@@ -214,7 +220,7 @@ async function takeSteps() {
 
 /** Tells which step the page came to its end at, and why. */
 function deliverStop() {
-  if (current === null) begin();
+  if (current === null) begin(RESTLESS);
   const { number, verb, hindrance } = current;
   deliver(false, '', { outcome: hindrance.outcome, message: 'step ' + number + ': ' + verb + ': ' + hindrance.words });
 }

@@ -172,6 +172,7 @@ func TestStepsEnd(t *testing.T) {
 			`step 1: click: "#go" is covered by div#veil.modal.open ("Subscribe now"). The page's title is "A page".`},
 		{"wait", rows, `[{wait: ".loaded"}]`, Timeout, `step 1: wait: nothing matches ".loaded". The page's title is "A page".`},
 		{"wait_gone", rows + `<i class="busy">x</i>`, `[{wait_gone: ".busy"}]`, Timeout, `step 1: wait_gone: ".busy" does not go. The page's title is "A page".`},
+		{"no selector", rows, `[{wait: "#t"}, {click: "p:frobnicate"}]`, ScriptError, `step 2: click: Failed to execute 'querySelectorAll' on 'Document': 'p:frobnicate' is not a valid selector.`},
 		{"option", rows + `<select id="s"><option value="a">Anna<option>Bert</select>`, `[{select: "#s", value: Carl}]`, SelectorMissing,
 			`step 1: select: "#s" has no option "Carl". It has "Anna", "Bert". The page's title is "A page".`},
 		{"date", rows + `<input id="d" type="date">`, `[{fill: "#d", value: "31.12.2026"}]`, BadValue,
@@ -187,12 +188,21 @@ func TestStepsEnd(t *testing.T) {
 		{"banner absent", rows, `[{click: "#cookie-ok", optional: true}, {wait: ".consent", optional: true}, {js: "nothing.at.all", optional: true}]`, OK, ""},
 		{"the page's own request", rows + `<script>fetch('/gone')</script>`, `[{click: "#go"}]`, SelectorMissing,
 			`step 1: click: nothing matches "#go". The page's title is "A page". The page's own request to /gone failed with HTTP 404 Not Found.`},
+		{"a page that never comes", rows + `<form action="/never"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
+			`step 3: wait: nothing matches "#other". The page's title is "A page".`},
+		{"an error page", rows + `<form action="/nowhere"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, HTTPError,
+			`the server answers HTTP 404 Not Found`},
+		{"a dialog", rows + `<button id="go" onclick="alert('a'); prompt('b'); if (!confirm('c')) document.title = 'closed'">Go</button>`, `[{click: "#go"}, {click: "#go2"}]`, SelectorMissing,
+			`step 2: click: nothing matches "#go2". The page's title is "closed".`},
 		{"a captcha", rows + `<div class="g-recaptcha">x</div>`, `[{click: "#go"}]`, Blocked, `the page asks to solve a captcha (title "A page"); step 1: click: nothing matches "#go".`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, map[string]http.HandlerFunc{"/{$}": document(test.page)})
+			s := serve(t, map[string]http.HandlerFunc{
+				"/{$}":   document(test.page),
+				"/never": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+			})
 			r := parse(t, "ends", s.URL, "urls: SITE/\npage:\n  timeout: 10s\n  steps: "+test.steps+"\ntables:\n  ends: {from: \"#t\", key: [name]}")
 			got := try(t, r)
 			if got.Outcome != test.outcome || !strings.HasPrefix(got.Message, test.message) || (test.message == "") != (got.Message == "") {

@@ -184,6 +184,9 @@ func (c *checker) next(v value, s *scope) *Next {
 	return n
 }
 
+// spanOfTime is what other tools wait for.
+var spanOfTime = regexp.MustCompile(`^[0-9.]+ ?(ms|s|m)?$`)
+
 // verbs are the keys of a step that say what it does.
 var verbs = []string{"click", "fill", "select", "press", "wait", "wait_gone", "scroll", "js"}
 
@@ -237,6 +240,11 @@ func (f field) target(verb string, s *scope) string {
 		text, _ := f.text("JavaScript")
 		s.script(f.value, text)
 		return text
+	case "wait", "wait_gone":
+		if f.isScalar() && spanOfTime.MatchString(f.node.Value) {
+			f.wrong(`%s is a time; %s is for what is on the page. Write CSS, as %[2]s: ".loaded".`, f.node.Value, verb)
+			return ""
+		}
 	case "scroll":
 		if f.isScalar() && f.node.Value == "end" {
 			return "end"
