@@ -38,50 +38,84 @@ func TestNext(t *testing.T) {
 		proof        extract.Proof
 		problem      string
 	}{
-		{name: "replaced, then disabled by its li", rows: 57, proof: extract.ProofEnd,
-			script: `replace(); click(async () => { await replace(); if (at >= 57) on.parentElement.className = 'page-item disabled' })`},
-		{name: "replaced, then aria-disabled", rows: 57, proof: extract.ProofEnd,
-			script: `replace(); click(async () => { await replace(); if (at >= 57) on.setAttribute('aria-disabled', 'true') })`},
-		{name: "replaced by the same elements", rows: 57, proof: extract.ProofEnd,
+		{
+			name: "replaced, then disabled by its li", rows: 57, proof: extract.ProofEnd,
+			script: `replace(); click(async () => { await replace(); if (at >= 57) on.parentElement.className = 'page-item disabled' })`,
+		},
+		{
+			name: "replaced, then aria-disabled", rows: 57, proof: extract.ProofEnd,
+			script: `replace(); click(async () => { await replace(); if (at >= 57) on.setAttribute('aria-disabled', 'true') })`,
+		},
+		{
+			name: "replaced by the same elements", rows: 57, proof: extract.ProofEnd,
 			script: `const reuse = async () => { const rows = (await part(at)).slice(0, 57 - at); at += 20;
 				while (body.rows.length > rows.length) body.rows[0].remove();
 				rows.forEach((r, i) => { const tr = body.rows[i] ?? body.insertRow(); r.forEach((v, j) => (tr.cells[j] ?? tr.insertCell()).textContent = v) });
 				if (at >= 57) on.remove() };
-				reuse(); click(reuse)`},
-		{name: "appended, then gone", rows: 57, proof: extract.ProofEnd,
-			script: `append(); click(async () => { await append(); if (at >= 57) on.remove() })`},
-		{name: "appended, all drawn anew, then hidden", rows: 57, proof: extract.ProofEnd,
-			script: `append(); click(async () => { await append(); body.innerHTML = body.innerHTML; if (at >= 57) on.style.visibility = 'hidden' })`},
-		{name: "put before", rows: 57, proof: extract.ProofEnd,
-			script: `append(); click(async () => { const rows = await part(at); for (const r of rows.slice(0, 57 - at).reverse()) { const tr = body.insertRow(0); for (const v of r) tr.insertCell().textContent = v; } at += 20; if (at >= 57) on.remove() })`},
-		{name: "one more click, which finds nothing", rows: 57, proof: extract.ProofEnd,
-			script: `append(); click(async () => { if (at >= 57) { await part(99); on.remove() } else append() })`},
-		{name: "a total is met, the control stays", rows: 57, proof: extract.ProofTotal,
+				reuse(); click(reuse)`,
+		},
+		{
+			name: "appended, then gone", rows: 57, proof: extract.ProofEnd,
+			script: `append(); click(async () => { await append(); if (at >= 57) on.remove() })`,
+		},
+		{
+			name: "appended, all drawn anew, then hidden", rows: 57, proof: extract.ProofEnd,
+			script: `append(); click(async () => { await append(); body.innerHTML = body.innerHTML; if (at >= 57) on.style.visibility = 'hidden' })`,
+		},
+		{
+			name: "put before", rows: 57, proof: extract.ProofEnd,
+			script: `append(); click(async () => { const rows = await part(at); for (const r of rows.slice(0, 57 - at).reverse()) { const tr = body.insertRow(0); for (const v of r) tr.insertCell().textContent = v; } at += 20; if (at >= 57) on.remove() })`,
+		},
+		{
+			name: "one more click, which finds nothing", rows: 57, proof: extract.ProofEnd,
+			script: `append(); click(async () => { if (at >= 57) { await part(99); on.remove() } else append() })`,
+		},
+		{
+			name: "a total is met, the control stays", rows: 57, proof: extract.ProofTotal,
 			script: `const say = () => $('.count').textContent = 'Showing ' + (at - 19) + ' to ' + Math.min(at, 57) + ' of 57 entries';
-				replace().then(say); click(() => at < 57 && replace().then(say))`},
-		{name: "a total of each part proves nothing", rows: 57, proof: extract.ProofEnd,
+				replace().then(say); click(() => at < 57 && replace().then(say))`,
+		},
+		{
+			name: "a total of each part proves nothing", rows: 57, proof: extract.ProofEnd,
 			script: `const say = () => $('#t').setAttribute('aria-rowcount', body.rows.length), count = () => $('.count').textContent = 'Showing ' + body.rows.length + ' of ' + body.rows.length;
-				replace().then(count); click(async () => { await replace(); count(); if (at >= 57) on.remove() })`},
+				replace().then(count); click(async () => { await replace(); count(); if (at >= 57) on.remove() })`,
+		},
 		{name: "never there", rows: 20, proof: extract.ProofEnd, script: `on.parentElement.parentElement.remove(); replace()`},
 		{name: "disabled from the beginning", rows: 20, proof: extract.ProofEnd, script: `on.className += ' disabled'; replace()`},
-		{name: "elements by each", rows: 57, proof: extract.ProofEnd,
+		{
+			name: "elements by each", rows: 57, proof: extract.ProofEnd,
 			table:  recipe.Table{Each: "tbody tr", Columns: []recipe.Column{{Name: "name", CSS: "td:first-child"}, {Name: "value", CSS: "td:last-child"}}},
-			script: `append(); click(async () => { await append(); if (at >= 57) on.remove() })`},
-		{name: "max", rows: 40, next: recipe.Next{Max: 1}, script: `replace(); click(replace)`,
-			problem: "t: 40 rows were read, and not all parts of the page: next.max: 1 click was made and there is more."},
-		{name: "max that is enough", rows: 57, next: recipe.Next{Max: 2}, proof: extract.ProofEnd,
-			script: `replace(); click(async () => { await replace(); if (at >= 57) on.remove() })`},
-		{name: "max with a total", rows: 40, next: recipe.Next{Max: 1},
+			script: `append(); click(async () => { await append(); if (at >= 57) on.remove() })`,
+		},
+		{
+			name: "max", rows: 40, next: recipe.Next{Max: 1}, script: `replace(); click(replace)`,
+			problem: "t: 40 rows were read, and not all parts of the page: next.max: 1 click was made and there is more.",
+		},
+		{
+			name: "max that is enough", rows: 57, next: recipe.Next{Max: 2}, proof: extract.ProofEnd,
+			script: `replace(); click(async () => { await replace(); if (at >= 57) on.remove() })`,
+		},
+		{
+			name: "max with a total", rows: 40, next: recipe.Next{Max: 1},
 			script:  `replace(); $('.count').textContent = '1 to 20 of 57'; click(replace)`,
-			problem: "t: 40 of 57 rows were read (next.max: 1 click was made and there is more). Where other URLs show the rest, set rows: visible."},
-		{name: "nothing happens", rows: 20, script: `replace(); click(() => {})`,
-			problem: `t: 20 rows were read, and not all parts of the page: the click on next ".next" brought nothing new.`},
-		{name: "the parts begin again", rows: 40, script: `replace(); click(() => { if (at > 20) at = 0; replace() })`,
-			problem: "t: 40 rows were read, and not all parts of the page: part 3 of the page repeats an earlier one."},
-		{name: "the table goes", rows: 20, script: `replace(); click(() => { $('table').remove() })`,
-			problem: `t: 20 rows were read, and not all parts of the page: part 2 of the page has no table "#t".`},
-		{name: "covered", rows: 20, script: `replace(); click(replace); document.body.insertAdjacentHTML('beforeend', '<div id="veil" style="position:fixed;inset:0"></div>')`,
-			problem: `t: 20 rows were read, and not all parts of the page: next: ".next" is covered by div#veil.`},
+			problem: "t: 40 of 57 rows were read (next.max: 1 click was made and there is more). Where other URLs show the rest, set rows: visible.",
+		},
+		{
+			name: "nothing happens", rows: 20, script: `replace(); click(() => {})`,
+			problem: `t: 20 rows were read, and not all parts of the page: the click on next ".next" brought nothing new.`,
+		},
+		{
+			name: "the parts begin again", rows: 40, script: `replace(); click(() => { if (at > 20) at = 0; replace() })`,
+			problem: "t: 40 rows were read, and not all parts of the page: part 3 of the page repeats an earlier one.",
+		},
+		{
+			name: "the table goes", rows: 20, script: `replace(); click(() => { $('table').remove() })`,
+			problem: `t: 20 rows were read, and not all parts of the page: part 2 of the page has no table "#t".`,
+		},
+		{
+			name: "covered", rows: 20, script: `replace(); click(replace); document.body.insertAdjacentHTML('beforeend', '<div id="veil" style="position:fixed;inset:0"></div>')`,
+			problem: `t: 20 rows were read, and not all parts of the page: next: ".next" is covered by div#veil.`,
+		},
 		{name: "only what shows", rows: 20, table: recipe.Table{From: "#t", Rows: "visible"}, proof: extract.ProofNone, script: `replace(); $('.count').textContent = '1 to 20 of 57'; click(replace)`},
 	}
 	for _, test := range tests {

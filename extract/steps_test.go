@@ -19,7 +19,7 @@ import (
 
 // eventsPage writes down, as rows of a table, the events that its controls get:
 // which, of which control, whether they are a person's, and what it holds then.
-const eventsPage = `<form action="/next"><input id="text" value="before"><input id="number" type="number"><input id="date" type="date">
+const eventsPage = `<form action="/next"><input id="text" value="before"><input id="number" type="number" value="5"><input id="date" type="date">
 <textarea id="area">before</textarea><p id="free" contenteditable>before</p><input id="box" type="checkbox"><label for="box" id="label">Box</label>
 <select id="one"><option value="a">Anna<option value="b">Bert</select><button id="button" type="button">Do</button></form>
 <div id="tall" style="height:3000px"></div><div id="low">low</div>
@@ -87,11 +87,19 @@ func TestStepsAreAPersons(t *testing.T) {
 		turns int
 	}{
 		{"click", []recipe.Step{{Verb: "click", Target: "#button"}}, []string{`["click","button","true",""]`}, 1},
-		{"click a label", []recipe.Step{{Verb: "click", Target: "#label"}},
-			[]string{`["click","box","true","true"]`, `["input","box","true","true"]`, `["change","box","true","true"]`}, 1},
+		{
+			"click a label",
+			[]recipe.Step{{Verb: "click", Target: "#label"}},
+			[]string{`["click","box","true","true"]`, `["input","box","true","true"]`, `["change","box","true","true"]`},
+			1,
+		},
 		{"click far below", []recipe.Step{{Verb: "click", Target: "#low"}}, []string{`["seen","low","true",""]`, `["click","low","true","low"]`}, 1},
-		{"fill", []recipe.Step{{Verb: "fill", Target: "#text", Value: "{word} {{co}}"}},
-			[]string{`["input","text","true","größe {co}"]`, `["change","text","false","größe {co}"]`}, 0},
+		{
+			"fill",
+			[]recipe.Step{{Verb: "fill", Target: "#text", Value: "{word} {{co}}"}},
+			[]string{`["input","text","true","größe {co}"]`, `["change","text","false","größe {co}"]`},
+			0,
+		},
 		{"fill nothing", []recipe.Step{{Verb: "fill", Target: "#text"}}, []string{`["keydown","text","true","Backspace"]`, `["input","text","true",""]`, `["change","text","false",""]`}, 0},
 		{"fill a secret", []recipe.Step{{Verb: "fill", Target: "#text", Secret: "PIN"}}, []string{`["input","text","true","s3cret"]`, `["change","text","false","s3cret"]`}, 0},
 		{"fill a number", []recipe.Step{{Verb: "fill", Target: "#number", Value: "12.5"}}, []string{`["input","number","true","12.5"]`, `["change","number","false","12.5"]`}, 0},
@@ -100,8 +108,12 @@ func TestStepsAreAPersons(t *testing.T) {
 		{"fill free text", []recipe.Step{{Verb: "fill", Target: "#free", Value: "x y"}}, []string{`["input","free","true","x y"]`, `["change","free","false","x y"]`}, 0},
 		{"select by value", []recipe.Step{{Verb: "select", Target: "#one", Value: "b"}}, []string{`["input","one","false","b"]`, `["change","one","false","b"]`}, 1},
 		{"select by label", []recipe.Step{{Verb: "select", Target: "#one", Value: "bert"}}, []string{`["input","one","false","b"]`, `["change","one","false","b"]`}, 1},
-		{"press", []recipe.Step{{Verb: "fill", Target: "#text", Value: "x"}, {Verb: "press", Target: "Enter"}, {Verb: "press", Target: "b"}},
-			[]string{`["input","text","true","x"]`, `["change","text","false","x"]`, `["keydown","text","true","Enter"]`, `["change","text","true","x"]`, `["keydown","text","true","b"]`, `["input","text","true","xb"]`}, 2},
+		{
+			"press",
+			[]recipe.Step{{Verb: "fill", Target: "#text", Value: "x"}, {Verb: "press", Target: "Enter"}, {Verb: "press", Target: "b"}},
+			[]string{`["input","text","true","x"]`, `["change","text","false","x"]`, `["keydown","text","true","Enter"]`, `["change","text","true","x"]`, `["keydown","text","true","b"]`, `["input","text","true","xb"]`},
+			2,
+		},
 		{"scroll", []recipe.Step{{Verb: "scroll", Target: "end"}}, []string{`["seen","low","true",""]`}, 1},
 		{"scroll to", []recipe.Step{{Verb: "scroll", Target: "#low"}}, []string{`["seen","low","true",""]`}, 1},
 		{"js", []recipe.Step{{Verb: "js", Target: "new Promise((r) => setTimeout(r, 300)).then(() => document.querySelector('#' + vars.id).click())"}}, []string{`["click","button","false",""]`}, 1},
@@ -130,19 +142,29 @@ func TestStepsWait(t *testing.T) {
 		name, page string
 		steps      []recipe.Step
 	}{
-		{"a handler that comes late", shellOf(`fetch('/slow').then(() => $('#a').onclick = () => { ` + fmt.Sprintf(row, "'done'") + ` })`),
-			[]recipe.Step{{Verb: "click", Target: "#a"}}},
-		{"a button made by the answer", shellOf(`$('#a').onclick = () => fetch('/slow').then(() => { $('#b').id = 'c'; $('#c').onclick = () => { ` + fmt.Sprintf(row, "'done'") + ` } })`),
-			[]recipe.Step{{Verb: "click", Target: "#a"}, {Verb: "click", Target: "#c"}}},
-		{"an answer before the next click", shellOf(`let got = 0; $('#a').onclick = () => fetch('/slow').then(() => got = 1); $('#b').onclick = () => { ` + fmt.Sprintf(row, "(got ? 'done' : 'too early')") + ` }`),
-			[]recipe.Step{{Verb: "click", Target: "#a"}, {Verb: "click", Target: "#b"}}},
+		{
+			"a handler that comes late", shellOf(`fetch('/slow').then(() => $('#a').onclick = () => { ` + fmt.Sprintf(row, "'done'") + ` })`),
+			[]recipe.Step{{Verb: "click", Target: "#a"}},
+		},
+		{
+			"a button made by the answer", shellOf(`$('#a').onclick = () => fetch('/slow').then(() => { $('#b').id = 'c'; $('#c').onclick = () => { ` + fmt.Sprintf(row, "'done'") + ` } })`),
+			[]recipe.Step{{Verb: "click", Target: "#a"}, {Verb: "click", Target: "#c"}},
+		},
+		{
+			"an answer before the next click", shellOf(`let got = 0; $('#a').onclick = () => fetch('/slow').then(() => got = 1); $('#b').onclick = () => { ` + fmt.Sprintf(row, "(got ? 'done' : 'too early')") + ` }`),
+			[]recipe.Step{{Verb: "click", Target: "#a"}, {Verb: "click", Target: "#b"}},
+		},
 		{"a veil that goes", shellOf(`document.body.insertAdjacentHTML('beforeend', '<div id="veil" style="position:fixed;inset:0"></div>'); setTimeout(() => $('#veil').remove(), 1500);
 			$('#a').onclick = () => { ` + fmt.Sprintf(row, "'done'") + ` }`), []recipe.Step{{Verb: "click", Target: "#a"}}},
-		{"a button that moves in", shellOf(`$('#a').animate([{left: '-500px'}, {left: '0px'}], 1200); $('#a').onclick = () => { ` + fmt.Sprintf(row, "'done'") + ` }`),
-			[]recipe.Step{{Verb: "click", Target: "#a"}}},
-		{"an option that comes late", shellOf(`document.body.insertAdjacentHTML('beforeend', '<select></select>');
+		{
+			"a button that moves in", shellOf(`$('#a').animate([{left: '-500px'}, {left: '0px'}], 1200); $('#a').onclick = () => { ` + fmt.Sprintf(row, "'done'") + ` }`),
+			[]recipe.Step{{Verb: "click", Target: "#a"}},
+		},
+		{
+			"an option that comes late", shellOf(`document.body.insertAdjacentHTML('beforeend', '<select></select>');
 			setTimeout(() => { $('select').innerHTML = '<option>1<option>2' }, 900); $('select').onchange = (e) => { ` + fmt.Sprintf(row, "(e.target.value === '2' ? 'done' : 'no')") + ` }`),
-			[]recipe.Step{{Verb: "select", Target: "select", Value: "2"}}},
+			[]recipe.Step{{Verb: "select", Target: "select", Value: "2"}},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -67,7 +67,11 @@ func arrived(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Dura
 		return noAnswer(a, err, kind, limit)
 	}
 	if a.Status >= http.StatusBadRequest {
-		return httpError(a)
+		e := httpError(a)
+		if len(kind.Page.Steps) > 0 || kind.Page.Next != nil { // the page may have been led elsewhere
+			e.message += fmt.Sprintf(" (%s)", shortURL(a.URL))
+		}
+		return e
 	}
 	return notHTML(a)
 }
@@ -224,10 +228,17 @@ func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a b
 	case !r.Settled && bare:
 		e.outcome, e.again = Timeout, true
 		e.message = fmt.Sprintf("the page had not come to rest after %s, and: %s", kind.Page.Timeout, p.Message)
+	case e.outcome == SelectorMissing && len(kind.Page.Steps) > 0 && ofResponses(kind, p.Table):
+		e.message += " Of the responses those count that came after the last step; a step that brings none must be optional."
 	case e.outcome == SelectorMissing && r.Title != "":
 		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
 	}
 	return e
+}
+
+// ofResponses says that a table's rows come out of responses.
+func ofResponses(kind *recipe.Kind, table string) bool {
+	return slices.ContainsFunc(kind.Tables, func(t recipe.Table) bool { return t.Name == table && t.JSON != nil })
 }
 
 // heals says that a failed request of a page may go well another time.

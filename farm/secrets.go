@@ -3,6 +3,7 @@ package farm
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/tabfarm/tabfarm/recipe"
@@ -43,6 +44,14 @@ func (f *Farm) secrets(kind *recipe.Kind) (secrets, error) {
 // messages: it would be found in every word.
 const shortSecret = 3
 
+// secretForms are the ways in which a value stands in messages: as it is, quoted, in
+// a path, in a query as Go writes it and as browsers do.
+func secretForms(value string) []string {
+	query := url.QueryEscape(value)
+	browser := strings.NewReplacer("%2A", "*", "~", "%7E")
+	return []string{value, strings.Trim(strconv.Quote(value), `"`), url.PathEscape(value), query, browser.Replace(query)}
+}
+
 // hide takes the values out of a message: pages echo what is typed into them, in
 // addresses above all.
 func (s secrets) hide(message string) string {
@@ -50,7 +59,7 @@ func (s secrets) hide(message string) string {
 		if len(value) < shortSecret {
 			continue
 		}
-		for _, form := range []string{value, url.QueryEscape(value), url.PathEscape(value)} {
+		for _, form := range secretForms(value) {
 			message = strings.ReplaceAll(message, form, "{secret: "+name+"}")
 		}
 	}

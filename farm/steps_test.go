@@ -7,13 +7,16 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabfarm/tabfarm/extract"
 	"github.com/tabfarm/tabfarm/internal/chrometest"
+	"github.com/tabfarm/tabfarm/internal/libsite"
 	"github.com/tabfarm/tabfarm/internal/pgtest"
 	"github.com/tabfarm/tabfarm/recipe"
 	"github.com/tabfarm/tabfarm/store"
@@ -41,8 +44,12 @@ func document(body string) http.HandlerFunc {
 // parse reads a recipe whose SITE is the server.
 func parse(t *testing.T, name, url, text string) *recipe.Recipe {
 	t.Helper()
+	return parseText(t, name, strings.ReplaceAll(text, "SITE", url)+"\npolite: {rate: none, retries: 0}\n")
+}
+
+func parseText(t *testing.T, name, text string) *recipe.Recipe {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), name+".yaml")
-	text = strings.ReplaceAll(text, "SITE", url) + "\npolite: {rate: none, retries: 0}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -168,32 +175,52 @@ func TestStepsEnd(t *testing.T) {
 		{"missing", rows, `[{click: "#go"}]`, SelectorMissing, `step 1: click: nothing matches "#go". The page's title is "A page".`},
 		{"hidden", rows + `<button id="go" hidden>Go</button>`, `[{scroll: end}, {click: "#go"}]`, SelectorMissing, `step 2: click: "#go" is there but not shown. The page's title is "A page".`},
 		{"disabled", rows + `<button id="go" disabled>Go</button>`, `[{click: "#go"}]`, Timeout, `step 1: click: "#go" is disabled. The page's title is "A page".`},
-		{"covered", rows + `<button id="go">Go</button><div id="veil" class="modal open" style="position:fixed;inset:0">Subscribe now</div>`, `[{click: "#go"}]`, Timeout,
-			`step 1: click: "#go" is covered by div#veil.modal.open ("Subscribe now"). The page's title is "A page".`},
+		{
+			"covered", rows + `<button id="go">Go</button><div id="veil" class="modal open" style="position:fixed;inset:0">Subscribe now</div>`, `[{click: "#go"}]`, Timeout,
+			`step 1: click: "#go" is covered by div#veil.modal.open ("Subscribe now"). The page's title is "A page".`,
+		},
 		{"wait", rows, `[{wait: ".loaded"}]`, Timeout, `step 1: wait: nothing matches ".loaded". The page's title is "A page".`},
 		{"wait_gone", rows + `<i class="busy">x</i>`, `[{wait_gone: ".busy"}]`, Timeout, `step 1: wait_gone: ".busy" does not go. The page's title is "A page".`},
 		{"no selector", rows, `[{wait: "#t"}, {click: "p:frobnicate"}]`, ScriptError, `step 2: click: Failed to execute 'querySelectorAll' on 'Document': 'p:frobnicate' is not a valid selector.`},
-		{"option", rows + `<select id="s"><option value="a">Anna<option>Bert</select>`, `[{select: "#s", value: Carl}]`, SelectorMissing,
-			`step 1: select: "#s" has no option "Carl". It has "Anna", "Bert". The page's title is "A page".`},
-		{"date", rows + `<input id="d" type="date">`, `[{fill: "#d", value: "31.12.2026"}]`, BadValue,
-			`step 1: fill: "#d" is a field of type date and does not take "31.12.2026": it takes 2026-12-31.`},
-		{"cut", rows + `<input id="d" maxlength="3">`, `[{fill: "#d", value: "abcdef"}]`, BadValue,
-			`step 1: fill: "#d" does not hold "abcdef" after it was filled in, but "abc".`},
+		{
+			"option", rows + `<select id="s"><option value="a">Anna<option>Bert</select>`, `[{select: "#s", value: Carl}]`, SelectorMissing,
+			`step 1: select: "#s" has no option "Carl". It has "Anna", "Bert". The page's title is "A page".`,
+		},
+		{
+			"date", rows + `<input id="d" type="date">`, `[{fill: "#d", value: "31.12.2026"}]`, BadValue,
+			`step 1: fill: "#d" is a field of type date and does not take "31.12.2026": it takes 2026-12-31.`,
+		},
+		{
+			"cut", rows + `<input id="d" maxlength="3">`, `[{fill: "#d", value: "abcdef"}]`, BadValue,
+			`step 1: fill: "#d" does not hold "abcdef" after it was filled in, but "abc".`,
+		},
 		{"no field", rows, `[{fill: "#t", value: "x"}]`, SelectorMissing, `step 1: fill: "#t" is no field for text but table#t ("NameValuea1b2"). The page's title is "A page".`},
-		{"js", rows, `[{wait: "#t"}, {js: "document.querySelector('#nothing').click()"}]`, ScriptError,
-			`step 2: js: "document.querySelector('#nothing').click()" failed: TypeError: Cannot read properties of null (reading 'click')`},
-		{"js says no", rows, `[{js: "return Promise.reject(new Error('no rows for you'))"}]`, ScriptError,
-			`step 1: js: "return Promise.reject(new Error('no rows for you'))" failed: Error: no rows for you`},
+		{
+			"js", rows, `[{wait: "#t"}, {js: "document.querySelector('#nothing').click()"}]`, ScriptError,
+			`step 2: js: "document.querySelector('#nothing').click()" failed: TypeError: Cannot read properties of null (reading 'click')`,
+		},
+		{
+			"js says no", rows, `[{js: "return Promise.reject(new Error('no rows for you'))"}]`, ScriptError,
+			`step 1: js: "return Promise.reject(new Error('no rows for you'))" failed: Error: no rows for you`,
+		},
 		{"no js", rows, `[{js: "let = ;"}]`, ScriptError, `step 1: js: "let = ;" failed: SyntaxError: `},
 		{"banner absent", rows, `[{click: "#cookie-ok", optional: true}, {wait: ".consent", optional: true}, {js: "nothing.at.all", optional: true}]`, OK, ""},
-		{"the page's own request", rows + `<script>fetch('/gone')</script>`, `[{click: "#go"}]`, SelectorMissing,
-			`step 1: click: nothing matches "#go". The page's title is "A page". The page's own request to /gone failed with HTTP 404 Not Found.`},
-		{"a page that never comes", rows + `<form action="/never"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
-			`step 3: wait: nothing matches "#other". The page's title is "A page".`},
-		{"an error page", rows + `<form action="/nowhere"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, HTTPError,
-			`the server answers HTTP 404 Not Found`},
-		{"a dialog", rows + `<button id="go" onclick="alert('a'); prompt('b'); if (!confirm('c')) document.title = 'closed'">Go</button>`, `[{click: "#go"}, {click: "#go2"}]`, SelectorMissing,
-			`step 2: click: nothing matches "#go2". The page's title is "closed".`},
+		{
+			"the page's own request", rows + `<script>fetch('/gone')</script>`, `[{click: "#go"}]`, SelectorMissing,
+			`step 1: click: nothing matches "#go". The page's title is "A page". The page's own request to /gone failed with HTTP 404 Not Found.`,
+		},
+		{
+			"a page that never comes", rows + `<form action="/never"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
+			`step 3: wait: nothing matches "#other". The page's title is "A page".`,
+		},
+		{
+			"an error page", rows + `<form action="/nowhere"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, HTTPError,
+			`the server answers HTTP 404 Not Found: is the URL right? (/nowhere?q=x)`,
+		},
+		{
+			"a dialog", rows + `<button id="go" onclick="alert('a'); prompt('b'); if (!confirm('c')) document.title = 'closed'">Go</button>`, `[{click: "#go"}, {click: "#go2"}]`, SelectorMissing,
+			`step 2: click: nothing matches "#go2". The page's title is "closed".`,
+		},
 		{"a captcha", rows + `<div class="g-recaptcha">x</div>`, `[{click: "#go"}]`, Blocked, `the page asks to solve a captcha (title "A page"); step 1: click: nothing matches "#go".`},
 	}
 	for _, test := range tests {
@@ -289,6 +316,7 @@ func TestStepsAndResponses(t *testing.T) {
 	for _, test := range []struct{ name, steps, want string }{
 		{"none", `[{wait: "#ok"}]`, "2025"},
 		{"last", `[{select: "#year", value: "2026"}, {wait: "p"}, {scroll: end}, {click: "#ok", optional: true}]`, "2026"},
+		{"none after the last", `[{click: "#ok"}]`, ""},
 		{"both", `[{js: "vars.year && load(vars.year)"}, {js: "return load(2024)"}]`, "2024"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -303,6 +331,12 @@ func TestStepsAndResponses(t *testing.T) {
 			}
 			r := parse(t, "years", s.URL, "urls: SITE/\n"+with+"page:\n  steps: "+test.steps+"\ntables:\n  years: {json: /data, key: [id]}")
 			got := try(t, r)
+			if test.want == "" {
+				if got.Outcome != SelectorMissing || !strings.HasSuffix(got.Message, "a step that brings none must be optional.") {
+					t.Errorf("%s: %s", got.Outcome, got.Message)
+				}
+				return
+			}
 			if got.Outcome != OK || len(got.Tables[0].Rows) != 1 || *got.Tables[0].Rows[0][1] != test.want {
 				t.Errorf("%s: %s %+v", got.Outcome, got.Message, got.Tables)
 			}
@@ -373,5 +407,36 @@ func TestSearch(t *testing.T) {
 	}
 	if got := b.query("select distinct proof from tabfarm.pages p join tabfarm.runs r using (run) where outcome = 'ok'"); len(got) != 1 || got[0] != "end" {
 		t.Errorf("proofs are %v", got)
+	}
+}
+
+// TestNextOfALibrary: the control of DataTables, named by next, gives every row.
+// Steps filter the table first, and undo that.
+func TestNextOfALibrary(t *testing.T) {
+	t.Parallel()
+	site := libsite.Start(t)
+	i := slices.IndexFunc(site.Pages, func(p libsite.Page) bool { return p.Name == "datatables" })
+	page := site.Pages[i]
+	r := parseText(t, page.Name, page.Recipe+`
+page:
+  steps:
+    - fill: ".dt-search input"
+      value: "C"
+    - select: ".dt-length select"
+      value: "25"
+    - fill: ".dt-search input"
+      value: ""
+  next: {click: ".dt-paging .next"}
+`)
+	got := try(t, r)
+	if got.Outcome != OK || len(got.Tables[0].Rows) != len(page.Texts) || got.Tables[0].Proof != extract.ProofTotal {
+		t.Fatalf("%s: %s %d rows, proof %s", got.Outcome, got.Message, len(got.Tables[0].Rows), got.Tables[0].Proof)
+	}
+	for i, row := range got.Tables[0].Rows {
+		for j, cell := range row {
+			if (cell == nil) != (page.Texts[i][j] == "") || cell != nil && *cell != page.Texts[i][j] {
+				t.Fatalf("row %d differs from %q", i+1, page.Texts[i])
+			}
+		}
 	}
 }
