@@ -73,7 +73,8 @@ type Answer struct {
 	Status    int               // of that document, 0 when there was no HTTP response
 	Header    map[string]string // of that document, names in lower case
 	MIMEType  string
-	Payload   []byte // what the script delivered; nil when it delivered nothing
+	Payload   []byte   // what the script delivered; nil when it delivered nothing
+	Parts     [][]byte // what it delivered before in parts, in their order
 	Responses []Response
 	// Failed are the page's own requests that could have drawn something (XHR,
 	// fetch, script) and ended without an answer or with a status of 400 or more.

@@ -20,7 +20,8 @@ type traffic struct {
 	anyJSON  bool
 	requests map[string]*request // in flight, that may draw or are captured
 	captured []*capture
-	bodies   int64 // bytes asked for
+	kept     []*capture // of parts of the payload that are complete
+	bodies   int64      // bytes asked for
 	failed   []Failure
 }
 
@@ -83,6 +84,16 @@ func (t *traffic) pending() int {
 	return n
 }
 
+// leaving says that the page is on its way to another document.
+func (t *traffic) leaving() bool {
+	for _, r := range t.requests {
+		if r.leaves {
+			return true
+		}
+	}
+	return false
+}
+
 // keepOnly forgets what other documents than that of the loader have asked for.
 func (t *traffic) keepOnly(loader string) {
 	for id, r := range t.requests {
@@ -92,6 +103,20 @@ func (t *traffic) keepOnly(loader string) {
 	}
 	t.captured = slices.DeleteFunc(t.captured, func(c *capture) bool { return c.loader != loader })
 	t.failed = nil
+}
+
+// keep makes what is captured stay when the document is left.
+func (t *traffic) keep() {
+	t.kept = append(t.kept, t.captured...)
+	t.captured = nil
+}
+
+// forget lets go of what was captured and of what is on its way.
+func (t *traffic) forget() {
+	t.kept, t.captured, t.bodies = nil, nil, 0
+	for _, r := range t.requests {
+		r.hit = nil
+	}
 }
 
 // drawing are Chrome's resource types of requests that may change what a page

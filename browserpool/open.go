@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 )
 
@@ -286,6 +288,10 @@ func (v *visit) atDeadline() {
 	v.mu.Lock()
 	var last *call
 	if !v.over && v.world.unique != "" && v.doc != nil {
+		if v.net.leaving() {
+			// While another document is on its way Chrome passes nothing on to this one.
+			send(v.target.session, page.StopLoading, cdp.Empty{}).forget()
+		}
 		last = v.evaluate("globalThis.__tabfarm_last?.()")
 	}
 	v.mu.Unlock()
@@ -321,7 +327,8 @@ func (v *visit) answer() Answer {
 	if v.finished && v.read.complete() {
 		a.Payload = []byte(v.read.text())
 	}
-	captured, end := v.net.captured, v.err
+	a.Parts = v.parts
+	captured, end := slices.Concat(v.net.kept, v.net.captured), v.err
 	until := time.Now().Add(lateBodiesLimit)
 	if end == nil && v.deadline.After(until) {
 		until = v.deadline

@@ -18,18 +18,30 @@ import (
 //	quiet N         what is wanted has not changed for its quiet time. N is the
 //	                script's own counter. The pool notes which requests that may
 //	                still draw are in flight now, waits until those have ended,
-//	                and calls __tabfarm_go(N, pending, waited). Requests begun
+//	                and calls __tabfarm_go(N, pending, waited, captured). Requests begun
 //	                since are pending; they are not waited for, so that endless
 //	                polling does not hold a page. waited is the number that were
 //	                waited for. What came of those may not be drawn yet: unless
 //	                waited is 0 the script must see one more quiet time before it
-//	                reads. A later quiet replaces an earlier one.
+//	                reads. captured is the number of responses captured so far. A
+//	                later quiet replaces an earlier one.
 //	data I OF TEXT  piece I (from 0) of OF pieces of the payload, 1 MB or less.
 //	done            the payload is complete.
+//	part            the payload so far is one part of the page's, and more follow, of
+//	                this document or of one that it leads to. What was captured
+//	                until now stays when the document is left.
 //	turn N          the script wants the page to ask its host for more; when
 //	                Request.Turn grants it, the pool calls __tabfarm_turn(N).
 //	more T          a further load has begun; its deadline is T ms from now, but
 //	                not past the page's limit.
+//	input N JSON    a list of inputs that a person could make (see act in input.go).
+//	                Chrome gives them to the page as its own, in their order, and
+//	                the pool calls __tabfarm_did(N, error), error "" when all is well.
+//	run N SOURCE    run in the page's own world; a promise that comes of it is
+//	                awaited. __tabfarm_did(N, error) follows.
+//	keep TEXT       what the script of the next document is to know, 1 MB or less.
+//	recall          the pool calls __tabfarm_kept(TEXT), "" when nothing was kept.
+//	forget          responses of requests that were begun until now do not count.
 //
 // The script defines on globalThis what it wants called. At the deadline the pool
 // calls __tabfarm_last(), and what that delivers within a second is returned
@@ -39,7 +51,9 @@ import (
 // page, its same-site frames and its workers. WebSockets, event streams, beacons,
 // prefetches, images, fonts, media and styles never count.
 //
-// A new document makes the pool forget what the one before it has said.
+// A new document makes the pool forget what the one before it has said, but for
+// its parts and what it kept. A page may send itself on a number of times; a turn
+// begins that count anew.
 const (
 	worldName   = "tabfarm"
 	bindingName = "__tabfarm"

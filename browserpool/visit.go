@@ -14,7 +14,7 @@ import (
 )
 
 // maxDocuments is how many documents a page may load one after the other in its
-// top frame. A page that sends itself on for ever would ask its host for page
+// top frame, without a turn in between. A page that sends itself on for ever would ask its host for page
 // after page with no regard to anybody's pace.
 const maxDocuments = 20
 
@@ -45,6 +45,10 @@ type visit struct {
 	net       traffic
 	storage   map[string]script // by origin, while it is not yet in place
 
+	kept      string // for the script of the next document
+	parts     [][]byte
+	partBytes int // of parts
+
 	exceptions int
 	exception  string
 	broken     string // what the reading script itself threw
@@ -71,7 +75,7 @@ type reading struct {
 	parts  []string
 	next   int // piece that comes next; pieces come in their order
 	bytes  int
-	quiet  string          // N of the last quiet, "" when none waits
+	quiet  int             // N of the last quiet, 0 when none waits
 	awaits map[string]bool // requests that it waits for
 	waited int
 }
@@ -294,8 +298,8 @@ func (v *visit) called(params jsonv2.Value) {
 	word, rest, _ := strings.Cut(ev.Payload, " ")
 	switch word {
 	case "quiet":
-		if n, err := strconv.Atoi(rest); err == nil {
-			v.quiet(strconv.Itoa(n))
+		if n, err := strconv.Atoi(rest); err == nil && n > 0 {
+			v.quiet(n)
 		}
 	case "data":
 		v.data(rest)
@@ -310,6 +314,24 @@ func (v *visit) called(params jsonv2.Value) {
 		if n, err := strconv.Atoi(rest); err == nil {
 			v.turn(n)
 		}
+	case "input", "run":
+		number, text, _ := strings.Cut(rest, " ")
+		n, err := strconv.Atoi(number)
+		switch {
+		case err != nil:
+		case word == "run":
+			v.runInPage(n, text)
+		default:
+			v.input(n, text)
+		}
+	case "part":
+		v.part()
+	case "keep":
+		v.keep(rest)
+	case "recall":
+		v.callScript("__tabfarm_kept", v.kept)
+	case "forget":
+		v.net.forget()
 	case "more":
 		if ms, err := strconv.Atoi(rest); err == nil && ms > 0 {
 			v.extend(time.Now().Add(time.Duration(ms) * time.Millisecond))
@@ -338,13 +360,13 @@ func (v *visit) data(rest string) {
 	}
 	r.parts[i], r.next = text, i+1
 	r.bytes += len(text)
-	if limit := v.tab.pool.maxPayload; r.bytes > limit {
+	if limit := v.tab.pool.maxPayload; v.partBytes+r.bytes > limit {
 		v.failLocked(fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit))
 	}
 }
 
 // quiet notes what is in flight and lets the script go on when that has ended.
-func (v *visit) quiet(n string) {
+func (v *visit) quiet(n int) {
 	v.read.quiet, v.read.awaits = n, v.net.snapshot()
 	v.read.waited = len(v.read.awaits)
 	v.goOn()
@@ -352,11 +374,11 @@ func (v *visit) quiet(n string) {
 
 // goOn calls the script back when nothing that it waits for is in flight.
 func (v *visit) goOn() {
-	if v.read.quiet == "" || len(v.read.awaits) > 0 {
+	if v.read.quiet == 0 || len(v.read.awaits) > 0 {
 		return
 	}
-	v.evaluate(fmt.Sprintf("globalThis.__tabfarm_go?.(%s, %d, %d)", v.read.quiet, v.net.pending(), v.read.waited)).forget()
-	v.read.quiet = ""
+	v.callScript("__tabfarm_go", v.read.quiet, v.net.pending(), v.read.waited, len(v.net.kept)+len(v.net.captured))
+	v.read.quiet = 0
 }
 
 // evaluate runs an expression in the reading script's world.
@@ -369,9 +391,12 @@ func (v *visit) evaluate(expression string) *call {
 // turn asks for the host's turn beside the reader. The time that it takes is not
 // the page's.
 func (v *visit) turn(n int) {
-	grant := fmt.Sprintf("globalThis.__tabfarm_turn?.(%d)", n)
+	grant := func() {
+		v.documents = min(v.documents, 1)
+		v.callScript("__tabfarm_turn", n)
+	}
 	if v.request.Turn == nil {
-		v.evaluate(grant).forget()
+		grant()
 		return
 	}
 	doc, asked := v.doc, time.Now()
@@ -390,7 +415,7 @@ func (v *visit) turn(n int) {
 			return
 		}
 		v.extend(deadline.Add(time.Since(asked)))
-		v.evaluate(grant).forget()
+		grant()
 	})
 }
 

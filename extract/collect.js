@@ -10,6 +10,8 @@ class Harvest {
     this.rows = [];
     this.keys = new Map();
     this.total = null; // rows stated
+    this.stated = null; // the same, where rows of several parts are held against it
+    this.base = 0; // rows of earlier parts that count
     this.proof = '';
     this.note = '';
     this.shaky = false; // rows may have been missed
@@ -57,7 +59,7 @@ class Harvest {
   }
 
   met() {
-    return this.total !== null && this.count() >= this.total;
+    return this.total !== null && this.base + this.count() >= this.total;
   }
 }
 
@@ -83,13 +85,17 @@ async function collect(harvest, others) {
   harvest.total = namedTotal(harvest.table) ?? (stated === null && harvest.first.kind === 'html' ? range?.total ?? null : stated ?? range?.total ?? null);
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
+  if (state.leads) {
+    harvest.stated = harvest.total; // of all parts
+    harvest.total = null;
+  }
   const own = harvest.table.mode === 'each' ? harvest.table.css : '';
-  const pager = pagerOf(el, others, own);
+  const pager = state.leads ? null : pagerOf(el, others, own);
   if (pager !== null) {
     await turnPages(harvest, pager, others);
   } else if (!harvest.met()) {
     await scrollAll(harvest);
-    const more = leadsOn(el, others, own);
+    const more = state.leads ? '' : leadsOn(el, others, own);
     if (more !== '') {
       harvest.proof = 'none';
       harvest.note = more;

@@ -34,17 +34,34 @@ type payload struct {
 	Links   []Link   `json:"links"`
 	Signs   []string `json:"signs"`
 	Cards   *Cards   `json:"cards"`
+	Error   string   `json:"error"`
+	Stop    *stop    `json:"stop"`
+	Short   string   `json:"short"`
 
 	Embedded []struct {
 		Name  string `json:"name"`
 		Text  string `json:"text"`
 		Large bool   `json:"large"`
 	} `json:"embedded"`
-	Error string `json:"error"`
+}
+
+// stop says why the steps of the recipe did not come to their end.
+type stop struct {
+	Outcome string `json:"outcome"`
+	Message string `json:"message"`
+}
+
+// problem checks a stop.
+func (s *stop) problem() (*Problem, error) {
+	if !slices.Contains([]string{outcomeMissing, outcomeTimeout, outcomeScript, outcomeBadValue}, s.Outcome) {
+		return nil, fmt.Errorf("decode reading: outcome %q of a step is not known", s.Outcome)
+	}
+	return &Problem{Outcome: s.Outcome, Message: strings.TrimRight(clip(s.Message, 2000), ". ") + "."}, nil
 }
 
 type grid struct {
 	Table     string      `json:"table"`
+	Part      string      `json:"part"`
 	Kind      string      `json:"kind"`
 	Selector  string      `json:"selector"`
 	Caption   string      `json:"caption"`
@@ -69,9 +86,34 @@ type gridRow struct {
 	Links  []Link             `json:"l"`
 }
 
-// Decode checks and decodes the payload of the script. It comes from a page and
-// is trusted in nothing: sizes are bounded (ErrTooLarge), unknown words refused.
-func Decode(text []byte) (*Reading, error) {
+// Decode checks and decodes the payload of the script: one for each part of the
+// page, in their order. It comes from a page and is trusted in nothing: sizes are
+// bounded (ErrTooLarge), unknown words refused.
+func Decode(parts ...[]byte) (*Reading, error) {
+	r := &Reading{}
+	cells, links := 0, 0
+	for i, text := range parts {
+		part, err := decodePart(text, &cells, &links)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			r = part
+		} else {
+			r.join(part)
+		}
+	}
+	r.cutShort()
+	for i := range r.Grids {
+		if n := len(r.Grids[i].Rows); n > maxRows {
+			return nil, fmt.Errorf("decode grid %d: %d rows: %w", i+1, n, ErrTooLarge)
+		}
+	}
+	return r, nil
+}
+
+// decodePart decodes the payload of one part. cells and links count those of all parts.
+func decodePart(text []byte, cells, links *int) (*Reading, error) {
 	if len(text) > maxPayload {
 		return nil, fmt.Errorf("decode reading of %d bytes: %w", len(text), ErrTooLarge)
 	}
@@ -100,11 +142,17 @@ func Decode(text []byte) (*Reading, error) {
 	}
 	r := &Reading{
 		URL: clip(p.URL, 1<<16), Title: clip(p.Title, 1000), Lang: clip(p.Lang, 100), Settled: p.Settled,
-		Cards: p.Cards,
+		Cards: p.Cards, Short: clip(p.Short, 1000),
 	}
 	for _, s := range p.Signs {
 		if slices.Contains([]string{"password", "captcha", "denied", "spinner"}, s) && !slices.Contains(r.Signs, s) {
 			r.Signs = append(r.Signs, s)
+		}
+	}
+	if p.Stop != nil {
+		var err error
+		if r.Stopped, err = p.Stop.problem(); err != nil {
+			return nil, err
 		}
 	}
 	for _, e := range p.Embedded {
@@ -112,13 +160,12 @@ func Decode(text []byte) (*Reading, error) {
 			r.Embedded = append(r.Embedded, Source{URL: "#" + clip(e.Name, 1000), Body: body, TooLarge: e.Large})
 		}
 	}
-	cells, links := 0, 0
-	if err := countLinks(p.Links, &links); err != nil {
+	if err := countLinks(p.Links, links); err != nil {
 		return nil, fmt.Errorf("decode links: %w", err)
 	}
 	r.Links = p.Links
 	for i := range p.Grids {
-		g, err := p.Grids[i].check(&cells, &links)
+		g, err := p.Grids[i].check(cells, links)
 		if err != nil {
 			return nil, fmt.Errorf("decode grid %d: %w", i+1, err)
 		}
@@ -144,7 +191,7 @@ func (g *grid) check(cells, links *int) (Grid, error) {
 		return Grid{}, fmt.Errorf("total %d is below zero", *g.Total)
 	}
 	out := Grid{
-		Table: g.Table, Kind: g.Kind, Selector: clip(g.Selector, 10_000), Caption: clip(g.Caption, 10_000),
+		Table: g.Table, part: clip(g.Part, 100), Kind: g.Kind, Selector: clip(g.Selector, 10_000), Caption: clip(g.Caption, 10_000),
 		Header: g.Header, Foot: g.Foot, Rows: make([]GridRow, len(g.Rows)),
 		Complete: g.Complete && g.Proof != ProofNone, Proof: g.Proof, Total: g.Total, TotalText: g.TotalText,
 		Note: clip(g.Note, 1000), Classes: g.Classes,

@@ -121,6 +121,9 @@ func jsonSheet(r *Reading, sources []Source, t *recipe.Table, vars map[string]st
 			s.proof = ProofNone
 		}
 	}
+	if r.Short != "" && (total < 0 || !s.complete) {
+		s.complete, s.proof, s.note = false, ProofNone, r.Short
+	}
 	if t.Total != nil {
 		for i := range r.Grids {
 			if r.Grids[i].Table == t.Name {

@@ -8,9 +8,9 @@ const baseURI = getter(Node.prototype, 'baseURI');
 
 const linksSeen = {
   numbers: new WeakMap(), // element -> Map of its source and URL -> number
-  count: 0,
   ofRows: new WeakSet(), // elements that were rows, or cells that stand outside of their row's element
   loose: new Map(), // number -> link in no row
+  told: new Set(), // numbers of those that were sent with a part
   matched: -1, // elements that the selectors matched when last asked
 };
 
@@ -34,8 +34,8 @@ function linkOf(el, source) {
   if (numbers === undefined) linksSeen.numbers.set(el, (numbers = new Map()));
   const key = source + ' ' + url;
   if (!numbers.has(key)) {
-    if (++linksSeen.count > MAX_LINKS) throw new TooLarge('too many links');
-    numbers.set(key, linksSeen.count);
+    if (++memory.links > MAX_LINKS) throw new TooLarge('too many links');
+    numbers.set(key, memory.links);
   }
   return { s: source, u: url, i: numbers.get(key) };
 }
@@ -87,7 +87,7 @@ function noteLinks() {
   eachLink((el, link) => {
     if (nearestIn(el, linksSeen.ofRows) !== null) return;
     const row = closest(el, 'tr,[role="row"]');
-    if (row === null || askHidden(row) !== 'none') linksSeen.loose.set(link.i, link);
+    if (!linksSeen.told.has(link.i) && (row === null || askHidden(row) !== 'none')) linksSeen.loose.set(link.i, link);
   });
 }
 
@@ -111,4 +111,12 @@ function linksNeed() {
     return Infinity;
   }
   return job.ready ? QUIET : QUIET_EMPTY;
+}
+
+/** The links in no row that have not been sent yet. */
+function looseLinks() {
+  const links = [...linksSeen.loose.values()];
+  for (const link of links) linksSeen.told.add(link.i);
+  linksSeen.loose.clear();
+  return links;
 }

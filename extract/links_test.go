@@ -228,7 +228,7 @@ func TestLentVariablesGiveWay(t *testing.T) {
 // undecodable opens a page whose reading is refused, and gives the reason.
 func undecodable(t *testing.T, url string, k *recipe.Kind) error {
 	t.Helper()
-	script, err := extract.Script(k, nil, false)
+	script, err := extract.Script(k, nil, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

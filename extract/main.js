@@ -5,7 +5,11 @@ const CHUNK = 250_000;
 /** The largest answer in characters; the pool takes 64 MB. */
 const MAX_ANSWER = 40_000_000;
 
-const state = { harvests: [], delivered: false };
+const state = {
+  harvests: [], delivered: false,
+  leads: false, // the recipe's next is the way to more rows
+  short: '', // why the parts that it leads to are not all there
+};
 
 function send(text) {
   __tabfarm(text);
@@ -41,7 +45,7 @@ function gridOf(harvest) {
   const columns = keptColumns(harvest);
   const texts = (row) => columns.map((i) => (row.cells[i] ? row.cells[i].text : null));
   const grid = {
-    table: harvest.table.name, kind: formed.kind,
+    table: harvest.table.name, part: harvest.id, kind: formed.kind,
     selector: formed.kind === 'each' ? harvest.table.css : selectorOf(wholeOf(formed)),
     caption: formed.caption, header: formed.head.map(texts), foot: formed.foot.map(texts),
     rows: harvest.rows.map((row) => rowOf(row, columns, texts)),
@@ -94,11 +98,13 @@ function hrefIn(slot) {
 /** What is sent of an error. */
 const wordsOf = (e) => (e instanceof TooLarge ? e.message || 'too large' : String(e?.stack ?? e));
 
-/** Sends the answer and ends. */
-function deliver(settled, error = '') {
-  if (state.delivered) return;
-  state.delivered = true;
-  observer.disconnect();
+/**
+ * What was read, as the answer tells it.
+ * @param {boolean} settled the page has come to rest
+ * @param {string} error of this script
+ * @param {{outcome: string, message: string}} [stop] why the steps did not come to their end
+ */
+function answerOf(settled, error = '', stop = undefined) {
   let grids = [];
   try {
     if (error === '') noteLinks();
@@ -113,16 +119,30 @@ function deliver(settled, error = '') {
   }
   const answer = {
     version: 1, url: location.href, title: fold(documentTitle(document)),
-    lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error,
+    lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error, stop,
+    short: state.short || undefined,
   };
   if (job.embedded) answer.embedded = embeddedJSON();
   if (job.look) answer.cards = cardsOf();
-  if (linksSeen.loose.size > 0) answer.links = [...linksSeen.loose.values()];
+  if (linksSeen.loose.size > 0) answer.links = looseLinks();
+  return answer;
+}
+
+/** Sends an answer and says what it is: "part", more follow, or "done". */
+function sendAnswer(answer, word) {
   let text = JSON.stringify(answer);
-  if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], links: [], error: error || 'too large' });
+  if (text.length > MAX_ANSWER) text = JSON.stringify({ ...answer, grids: [], links: [], error: answer.error || 'too large' });
   const chunks = cut(text);
   chunks.forEach((chunk, i) => send('data ' + i + ' ' + chunks.length + ' ' + chunk));
-  send('done');
+  send(word);
+}
+
+/** Sends the answer and ends. */
+function deliver(...answer) {
+  if (state.delivered) return;
+  state.delivered = true;
+  observer.disconnect();
+  sendAnswer(answerOf(...answer), 'done');
 }
 
 /** Cuts a text into chunks, never between the two halves of a character. */
@@ -163,21 +183,45 @@ function toCollect() {
   return state.harvests.filter((h) => h.table.mode !== 'largest' || largest.get(h.table) === h);
 }
 
-async function read() {
-  await settle();
+/** Reads the tables as the page shows them now, all their rows. */
+async function readLoad() {
   readAll();
+  if (job.next) nameHarvests();
+  if (memory.load > 0) {
+    state.harvests = state.harvests.filter((h) => rowsGoOn(h.table) && (h.table.mode !== 'largest' || h.id === memory.chosen[h.table.name]));
+  }
   const others = state.harvests.filter((h) => h.first.kind !== 'each').flatMap((h) => h.formed.parts ?? [h.first.el]);
   const chosen = toCollect();
   for (const harvest of state.harvests) {
     if (chosen.includes(harvest)) await collect(harvest, others.filter((el) => !(harvest.formed.parts ?? []).includes(el)));
     else finish(harvest, 'end');
   }
+  for (const harvest of chosen) if (harvest.table.mode === 'largest') memory.chosen[harvest.table.name] = harvest.id;
+}
+
+async function read() {
+  if (job.steps || job.next) await recall();
+  if (job.steps) await takeSteps();
+  await settle();
+  state.leads = Boolean(job.next) && job.tables.some(goesOn) && (memory.load > 0 || findOne(document, job.next.click) !== null);
+  if (state.leads) return readParts();
+  await readLoad();
   deliver(true);
 }
 
 /** The deadline has come: what was read so far is sent as it is. */
 globalThis.__tabfarm_last = () => {
   if (state.delivered) return;
+  if (onTheWay()) {
+    deliverStop();
+    return;
+  }
+  if (memory.load > 0) { // of a part that was not read to its end nothing is sent
+    for (const harvest of state.harvests) harvest.rows = [];
+    state.short = 'the time was over at part ' + (memory.load + 1);
+    deliver(false);
+    return;
+  }
   try {
     if (state.harvests.length === 0) readAll();
     for (const harvest of state.harvests) {

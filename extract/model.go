@@ -31,6 +31,11 @@ type Reading struct {
 	Links []Link
 	// Signs are hints that the page is not the one meant: "password", "captcha", "denied", "spinner".
 	Signs []string
+	// Stopped says why the steps of the recipe did not come to their end; nothing was read then.
+	Stopped *Problem
+	// Short says why the parts that the recipe's next leads to are not all there, in
+	// words for the user; "" when they are.
+	Short string
 	// Embedded is the JSON that the document holds itself, with #NAME for a URL: the
 	// id of its script, or the variable that it is assigned to.
 	Embedded []Source
@@ -73,6 +78,8 @@ type Grid struct {
 	Note string
 	// Classes are those of its element. They are read by LookScript alone.
 	Classes []string
+
+	part string // grids of one table and part, read of several parts of a page, are one
 }
 
 // GridRow is one body row with what the script found beside its cells.
@@ -123,7 +130,8 @@ type Table struct {
 }
 
 // Problem is why a page's rows are not a success. Outcome is one of empty,
-// incomplete, selector_missing, bad_value, duplicate_key, too_large, signed_out, blocked.
+// incomplete, selector_missing, bad_value, duplicate_key, too_large, signed_out,
+// blocked; of steps also timeout and script_error.
 type Problem struct {
 	Outcome string
 	Table   string

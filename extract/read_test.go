@@ -30,7 +30,7 @@ func open(t *testing.T, url string, k *recipe.Kind, vars map[string]string) visi
 // openFor is open with a timeout.
 func openFor(t *testing.T, url string, k *recipe.Kind, vars map[string]string, timeout time.Duration) visit {
 	t.Helper()
-	script, err := extract.Script(k, vars, k == nil)
+	script, err := extract.Script(k, vars, nil, k == nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func openFor(t *testing.T, url string, k *recipe.Kind, vars map[string]string, t
 		if answer.Payload == nil {
 			return fmt.Errorf("no payload: %w", err)
 		}
-		v.reading, err = extract.Decode(answer.Payload)
+		v.reading, err = extract.Decode(append(answer.Parts, answer.Payload)...)
 		return err
 	})
 	if err != nil {

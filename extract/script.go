@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +19,8 @@ var sources embed.FS
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
 	"dom.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
-	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "settle.js", "collect.js", "scroll.js", "main.js",
+	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "settle.js", "act.js", "steps.js", "collect.js",
+	"scroll.js", "next.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
@@ -48,6 +50,33 @@ type job struct {
 	JSONOnly bool       `json:"jsonOnly,omitempty"`
 	Look     bool       `json:"look,omitempty"`     // links of cells come with the rows
 	Embedded bool       `json:"embedded,omitempty"` // so does JSON that the document holds
+	Steps    []jobStep  `json:"steps,omitempty"`
+	// Vars are the page's variables, where a step is JavaScript.
+	Vars map[string]string `json:"vars,omitempty"`
+	Next *jobNext          `json:"next,omitempty"`
+}
+
+type jobNext struct {
+	Click string `json:"click"`
+	Max   int    `json:"max,omitempty"` // clicks
+}
+
+type jobStep struct {
+	Verb     string  `json:"verb"`
+	Target   string  `json:"target"`
+	Value    string  `json:"value,omitempty"`
+	Secret   bool    `json:"secret,omitempty"` // value is one, and stands in no message
+	Optional bool    `json:"optional,omitempty"`
+	Key      *jobKey `json:"key,omitempty"`
+	// Fresh says that responses count only from here on.
+	Fresh bool `json:"fresh,omitempty"`
+}
+
+type jobKey struct {
+	Key     string `json:"key"`
+	Code    string `json:"code"`
+	KeyCode int    `json:"keyCode"`
+	Char    string `json:"char,omitempty"`
 }
 
 type jobTable struct {
@@ -76,15 +105,21 @@ type jobField struct {
 }
 
 // Script is the source of the reading script for a kind of pages, its job
-// inlined. vars fill the {name} in from and each, escaped for CSS. all reads
-// every table of the page in document order instead of the recipe's. k may be
-// nil then.
-func Script(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
+// inlined. vars fill the {name} in from, each (escaped for CSS) and the values of
+// steps; secrets are those values that the recipe only names. all reads every
+// table of the page in document order instead of the recipe's. k may be nil then.
+func Script(k *recipe.Kind, vars, secrets map[string]string, all bool) (string, error) {
 	j := job{Timeout: 30_000, Tables: []jobTable{}, Links: []string{}}
 	if k != nil {
 		j.Ready = k.Page.Ready
 		if k.Page.Timeout > 0 {
 			j.Timeout = k.Page.Timeout.Milliseconds()
+		}
+		if n := k.Page.Next; n != nil {
+			j.Next = &jobNext{Click: n.Click, Max: n.Max}
+		}
+		if err := j.addSteps(k.Page.Steps, vars, secrets); err != nil {
+			return "", err
 		}
 	}
 	if all || k == nil {
@@ -125,6 +160,40 @@ func script(j job) (string, error) {
 		return "", fmt.Errorf("write job of script: %w", err)
 	}
 	return "(() => {\n'use strict';\nconst job = " + inlined + ";\nconst SECRET = " + name + ";\n" + source() + "})();\n", nil
+}
+
+// addSteps adds the steps of a page. Those of its responses count that come of the
+// last step which may bring the rows: none that only waits or scrolls, and none
+// that may be left out.
+func (j *job) addSteps(steps []recipe.Step, vars, secrets map[string]string) error {
+	last := -1
+	for i, s := range steps {
+		step := jobStep{Verb: s.Verb, Target: s.Target, Optional: s.Optional, Value: recipe.Substitute(s.Value, vars)}
+		switch {
+		case s.Secret != "":
+			value, ok := secrets[s.Secret]
+			if !ok {
+				return fmt.Errorf("write step %d: secret %q is not given", i+1, s.Secret)
+			}
+			step.Value, step.Secret = value, true
+		case s.Verb == "js":
+			j.Vars = vars
+		case s.Verb == "press":
+			k, ok := recipe.KeyOf(s.Target)
+			if !ok {
+				return fmt.Errorf("write step %d: key %q is not known", i+1, s.Target)
+			}
+			step.Key = &jobKey{Key: k.Name, Code: k.Code, KeyCode: k.ID, Char: k.Text}
+		}
+		if !s.Optional && !slices.Contains([]string{"wait", "wait_gone", "scroll"}, s.Verb) {
+			last = i
+		}
+		j.Steps = append(j.Steps, step)
+	}
+	if last >= 0 {
+		j.Steps[last].Fresh = true
+	}
+	return nil
 }
 
 // inlineJSON is JSON that may stand in a script: HTML and line ends are escaped.

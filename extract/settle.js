@@ -30,6 +30,7 @@ const watch = {
   spinnerSeen: false,
   asked: 0,
   answer: null,
+  captured: 0, // responses captured when the pool answered last
   scrolls: false,
 };
 
@@ -211,6 +212,7 @@ function timersHold(need) {
   return need >= QUIET_EMPTY ? idle < 5000 && timers.long > 0 : timers.short > 0;
 }
 
+const never = () => new Promise(() => {});
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
@@ -224,8 +226,9 @@ function askPool() {
   });
 }
 
-globalThis.__tabfarm_go = (number, pending, waited = 0) => {
+globalThis.__tabfarm_go = (number, pending, waited, captured) => {
   if (number !== watch.asked || watch.answer === null) return;
+  watch.captured = captured;
   const answer = watch.answer;
   watch.answer = null;
   answer(pending + waited);
@@ -235,10 +238,12 @@ globalThis.__tabfarm_go = (number, pending, waited = 0) => {
  * Waits until the page is at rest. When it resolves, the caller is in the task
  * in which that was found out.
  * @param {() => number} need quiet time in ms that is needed now
+ * @param {number} end time at which the waiting ends, whatever the page does
  */
-async function settle(need = quietNeeded) {
+async function settle(need = quietNeeded, end = Infinity) {
   for (let round = 0; ; ) {
-    if (state.delivered) await new Promise(() => {}); // the deadline came first
+    if (state.delivered) await never(); // the deadline came first
+    if (now() >= end) return;
     const idle = now() - watch.last;
     if (idle < QUIET_PROVED) {
       await pause(QUIET_PROVED - idle + 1);
@@ -258,7 +263,7 @@ async function settle(need = quietNeeded) {
       continue;
     }
     const version = watch.version;
-    const pending = await askPool();
+    const pending = await (end === Infinity ? askPool() : Promise.race([askPool(), pause(end - now())]));
     flush();
     if (watch.version !== version) continue;
     if (pending === 0 || ++round >= ROUNDS) return;

@@ -20,6 +20,8 @@ const (
 	outcomeTooLarge   = "too_large"
 	outcomeSignedOut  = "signed_out"
 	outcomeBlocked    = "blocked"
+	outcomeTimeout    = "timeout"
+	outcomeScript     = "script_error"
 )
 
 // Tables gives the rows of each recipe table, in the order of the recipe: its
@@ -29,6 +31,9 @@ const (
 // The error is the first *Problem met; the tables are returned beside it as far
 // as they were read. All tables of a page must be fine, or the page is not.
 func Tables(r *Reading, sources []Source, k *recipe.Kind, vars map[string]string) ([]Table, error) {
+	if r.Stopped != nil {
+		return nil, refusal(r)
+	}
 	if k == nil {
 		return everyTable(r)
 	}
@@ -52,6 +57,20 @@ func Tables(r *Reading, sources []Source, k *recipe.Kind, vars map[string]string
 		return tables, first
 	}
 	return tables, nil
+}
+
+// refusal is why the steps stopped, with what the page says of it. A password field
+// says nothing: the steps may have come to fill it.
+func refusal(r *Reading) *Problem {
+	for _, sign := range r.Signs {
+		switch sign {
+		case "captcha":
+			return problemf(outcomeBlocked, "the page asks to solve a captcha (title %q); %s", r.Title, r.Stopped.Message)
+		case "denied":
+			return problemf(outcomeBlocked, "the site refuses the page (title %q); %s", r.Title, r.Stopped.Message)
+		}
+	}
+	return r.Stopped
 }
 
 // problemf is a Problem of a table whose name is put in front by Tables.
@@ -115,6 +134,8 @@ func judge(table *Table, s *sheet, t *recipe.Table, r *Reading) *Problem {
 	case t.Rows != "visible" && !s.complete && s.total != nil:
 		return problemf(outcomeIncomplete, "%s of %s rows were read%s. Where other URLs show the rest, set rows: visible.",
 			thousands(s.counted), thousands(*s.total), because(s.note))
+	case t.Rows != "visible" && !s.complete && r.Short != "":
+		return problemf(outcomeIncomplete, "%s read, and not all parts of the page: %s.", rowsRead(n), r.Short)
 	case !r.Settled && !proven && t.JSON == nil:
 		return problemf(outcomeIncomplete, "the page had not come to rest by its deadline; %s read and nothing proves that they are all.", rowsRead(n))
 	case t.Rows != "visible" && !s.complete:

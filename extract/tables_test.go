@@ -300,3 +300,50 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// TestDecodeParts: the grids of several parts of a page come together.
+func TestDecodeParts(t *testing.T) {
+	t.Parallel()
+	part := func(more, part, rows, proof, total string) []byte {
+		return fmt.Appendf(nil, `{"version":1,"settled":true%s,"grids":[{"table":"t","part":%q,"kind":"html","proof":%q,"complete":true,"total":%s,"rows":[%s]}]}`, more, part, proof, total, rows)
+	}
+	a, b := `{"c":["1","2"]}`, `{"c":["3","4"]}`
+	for _, test := range []struct {
+		name  string
+		parts [][]byte
+		want  string // rows of each grid, proof, total, note
+	}{
+		{"end", [][]byte{part("", "x", a, "end", "null"), part("", "x", b, "end", "null")}, "2 end 0 "},
+		{"total", [][]byte{part("", "x", a, "end", "2"), part("", "x", b, "total", "2")}, "2 total 2 "},
+		{"doubt", [][]byte{part("", "x", a, "none", "null"), part("", "x", "", "end", "null")}, "1 none 0 "},
+		{"other grid", [][]byte{part("", "x", a, "end", "null"), part("", "y", b, "end", "null")}, "1 end 0 |1 end 0 "},
+		{"short", [][]byte{part("", "x", a, "end", "null"), part(`,"short":"max"`, "x", b, "end", "null")}, "2 none 0 max"},
+		{"short, and all there", [][]byte{part("", "x", a, "end", "1"), part(`,"short":"max"`, "x", "", "total", "1")}, "1 total 1 "},
+		{"columns", [][]byte{part("", "x", a, "end", "null"), part("", "x", `{"c":["1"]}`, "end", "null")}, "1 none 0 a further part of the page shows other columns"},
+	} {
+		r, err := extract.Decode(test.parts...)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		var got []string
+		for _, g := range r.Grids {
+			total := 0
+			if g.Total != nil {
+				total = *g.Total
+			}
+			got = append(got, fmt.Sprintf("%d %s %d %s", len(g.Rows), g.Proof, total, g.Note))
+			if g.Complete != (g.Proof != extract.ProofNone) {
+				t.Errorf("%s: complete %t, proof %s", test.name, g.Complete, g.Proof)
+			}
+		}
+		if line := strings.Join(got, "|"); line != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, line, test.want)
+		}
+	}
+	for _, text := range []string{`{"version":1,"stop":{"outcome":"ok","message":"x"}}`, `{"version":1,"stop":{"outcome":"empty"}}`} {
+		if _, err := extract.Decode([]byte(text)); err == nil {
+			t.Errorf("%q was taken", text)
+		}
+	}
+}

@@ -33,6 +33,13 @@ type ending struct {
 // failed says that the page counts as failed. A nil ending has not failed.
 func (e *ending) failed() bool { return e != nil && e.outcome != OK && !e.accepted }
 
+// hide takes secrets out of the message.
+func (e *ending) hide(known secrets) {
+	if e != nil {
+		e.message = known.hide(e.message)
+	}
+}
+
 // success is the ending of a page whose tables and links are all fine.
 func success(rows *pageRows) *ending {
 	e := &ending{outcome: OK}
@@ -60,7 +67,11 @@ func arrived(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Dura
 		return noAnswer(a, err, kind, limit)
 	}
 	if a.Status >= http.StatusBadRequest {
-		return httpError(a)
+		e := httpError(a)
+		if len(kind.Page.Steps) > 0 || kind.Page.Next != nil { // the page may have been led elsewhere
+			e.message += fmt.Sprintf(" (%s)", shortURL(a.URL))
+		}
+		return e
 	}
 	return notHTML(a)
 }
@@ -72,7 +83,7 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 	if e := arrived(a, err, kind, limit); e != nil {
 		return rows, e
 	}
-	reading, err := extract.Decode(a.Payload)
+	reading, err := extract.Decode(append(a.Parts, a.Payload)...)
 	if err != nil {
 		return rows, unreadable(err)
 	}
@@ -204,6 +215,9 @@ func notHTML(a browserpool.Answer) *ending {
 // of the page, a script that broke, a page that never came to rest.
 func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a browserpool.Answer, kind *recipe.Kind) *ending {
 	e := &ending{outcome: Outcome(p.Outcome), message: p.Message}
+	if r.Stopped != nil {
+		return stopped(e, r, a)
+	}
 	if e.outcome != SelectorMissing && e.outcome != Empty && e.outcome != Incomplete {
 		return e
 	}
@@ -211,12 +225,8 @@ func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a b
 	switch {
 	case len(a.Failed) > 0:
 		f := a.Failed[0]
-		e.outcome, e.again = HTTPError, f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == 0
-		word := fmt.Sprintf("HTTP %d %s", f.Status, http.StatusText(f.Status))
-		if f.Status == 0 {
-			word = f.Err
-		}
-		e.message = fmt.Sprintf("the page's own request to %s failed with %s, so: %s", shortURL(f.URL), word, p.Message)
+		e.outcome, e.again = HTTPError, heals(f)
+		e.message = fmt.Sprintf("the page's own request to %s failed with %s, so: %s", shortURL(f.URL), failure(f), p.Message)
 		if e.again {
 			e.message += " tabfarm retry tries again."
 		}
@@ -226,8 +236,49 @@ func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a b
 	case !r.Settled && bare:
 		e.outcome, e.again = Timeout, true
 		e.message = fmt.Sprintf("the page had not come to rest after %s, and: %s", kind.Page.Timeout, p.Message)
+	case e.outcome == SelectorMissing && len(kind.Page.Steps) > 0 && ofResponses(kind, p.Table):
+		e.message += " Of the responses those count that came after the last step; a step that brings none must be optional."
 	case e.outcome == SelectorMissing && r.Title != "":
 		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
+	}
+	return e
+}
+
+// ofResponses says that a table's rows come out of responses.
+func ofResponses(kind *recipe.Kind, table string) bool {
+	return slices.ContainsFunc(kind.Tables, func(t recipe.Table) bool { return t.Name == table && t.JSON != nil })
+}
+
+// heals says that a failed request of a page may go well another time.
+func heals(f browserpool.Failure) bool {
+	return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == 0
+}
+
+// failure is how a request of a page failed.
+func failure(f browserpool.Failure) string {
+	if f.Status == 0 {
+		return f.Err
+	}
+	return fmt.Sprintf("HTTP %d %s", f.Status, http.StatusText(f.Status))
+}
+
+// stopped words the end of a page at one of its steps. What it waited for stays the
+// outcome; a request that failed, or a script that broke, is told beside it.
+func stopped(e *ending, r *extract.Reading, a browserpool.Answer) *ending {
+	e.again = e.outcome == Timeout
+	if e.outcome != SelectorMissing && e.outcome != Timeout {
+		return e
+	}
+	if r.Title != "" {
+		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
+	}
+	if len(a.Failed) > 0 {
+		f := a.Failed[0]
+		e.again = e.again || heals(f)
+		e.message += fmt.Sprintf(" The page's own request to %s failed with %s.", shortURL(f.URL), failure(f))
+	}
+	if a.Exceptions > 0 {
+		e.message += " The page's own script failed: " + firstLine(a.Exception)
 	}
 	return e
 }

@@ -66,7 +66,7 @@ func (f *Farm) Look(ctx context.Context, rawURL string) (Look, error) {
 // lookAt opens the page with a reading script and keeps all JSON that it fetches.
 // The ending says why there is no reading.
 func (f *Farm) lookAt(ctx context.Context, rawURL string, kind *recipe.Kind, script string) (browserpool.Answer, *extract.Reading, *ending, error) {
-	request, err := f.request(kind, rawURL, nil)
+	request, err := f.request(kind, rawURL, nil, nil, false)
 	if err != nil {
 		return browserpool.Answer{}, nil, nil, err
 	}
@@ -117,7 +117,7 @@ func (f *Farm) proposeCards(ctx context.Context, l *Look, cards *extract.Cards) 
 	}
 	spec := cards.Table(l.Name)
 	kind := &recipe.Kind{Page: recipe.Page{Timeout: tryTimeout}, Tables: []recipe.Table{spec}}
-	script, err := extract.Script(kind, nil, false)
+	script, err := extract.Script(kind, nil, nil, false)
 	if err != nil {
 		return fmt.Errorf("write reading script for %q: %w", l.URL, err)
 	}

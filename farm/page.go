@@ -23,10 +23,14 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	if err != nil {
 		return err
 	}
+	known, err := w.farm.secrets(kind)
+	if err != nil {
+		return err
+	}
 	end := w.allowed(ctx, p)
 	var rows *pageRows
 	if end == nil {
-		request, err := w.request(kind, p)
+		request, err := w.request(kind, p, known)
 		if err != nil {
 			return err
 		}
@@ -42,6 +46,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 			return errors.Join(err, w.giveBack(ctx, v, p))
 		}
 	}
+	end.hide(known)
 	if end.failed() {
 		if wait, again := w.again(p, end); again {
 			return w.retry(ctx, v, p, end, wait)
@@ -61,7 +66,8 @@ type pageRows struct {
 	found  []recipe.FoundPage // what the links lead to
 }
 
-// allowed asks whether the host may be asked at this pace, then its robots.txt, and slows the host down where that asks for it.
+// allowed asks whether the host may be asked at this pace, then its robots.txt,
+// and slows the host down where that asks for it.
 func (w *work) allowed(ctx context.Context, p store.Page) *ending {
 	if end := w.paced(ctx, p.Host); end != nil {
 		return end
@@ -137,8 +143,8 @@ func turn(ctx context.Context, v *store.Visit) error {
 }
 
 // request says what the browser does for a page of this kind.
-func (w *work) request(kind *recipe.Kind, p store.Page) (browserpool.Request, error) {
-	r, err := w.farm.request(kind, p.URL, p.Vars)
+func (w *work) request(kind *recipe.Kind, p store.Page, known secrets) (browserpool.Request, error) {
+	r, err := w.farm.request(kind, p.URL, p.Vars, known, false)
 	if err != nil {
 		return browserpool.Request{}, err
 	}

@@ -11,9 +11,9 @@ import (
 )
 
 // request is what the browser is asked to do for one page, whether it belongs to
-// a run or is only tried.
-func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string) (browserpool.Request, error) {
-	script, err := extract.Script(kind, vars, false)
+// a run or is only tried. all reads every table of the page.
+func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string, known secrets, all bool) (browserpool.Request, error) {
+	script, err := extract.Script(kind, vars, known, all)
 	if err != nil {
 		return browserpool.Request{}, fmt.Errorf("write reading script for %q: %w", url, err)
 	}
@@ -21,9 +21,7 @@ func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string) (b
 	for _, h := range kind.Page.Headers {
 		value := h.Value
 		if h.Secret != "" {
-			if value, err = f.Secret(h.Secret); err != nil {
-				return browserpool.Request{}, fmt.Errorf("read header %q: %w", h.Name, err)
-			}
+			value = known[h.Secret]
 		}
 		headers[h.Name] = value
 	}

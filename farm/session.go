@@ -55,13 +55,8 @@ func (f *Farm) checkAccess(r *recipe.Recipe) error {
 		return err
 	}
 	for _, k := range r.Kinds {
-		for _, h := range k.Page.Headers {
-			if h.Secret == "" {
-				continue
-			}
-			if _, err := f.Secret(h.Secret); err != nil {
-				return &PlanError{Recipe: r.Name, Err: fmt.Errorf("read header %q: %w", h.Name, err)}
-			}
+		if _, err := f.secrets(&k); err != nil {
+			return &PlanError{Recipe: r.Name, Err: err}
 		}
 	}
 	return nil

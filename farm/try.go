@@ -19,7 +19,7 @@ const tryTimeout = 30 * time.Second
 // Try opens one page and gives its rows with the types that they take by
 // themselves; nothing is stored. How the page ended is in Tried, the error is
 // about the recipe or the browser.
-func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
+func (f *Farm) Try(ctx context.Context, t TryRequest) (out Tried, err error) {
 	if t.Recipe != nil {
 		if err := f.checkAccess(t.Recipe); err != nil {
 			return Tried{}, err
@@ -29,19 +29,20 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (Tried, error) {
 	if err != nil {
 		return Tried{}, err
 	}
-	out := Tried{URL: page.URL}
-	request, err := f.request(kind, page.URL, page.Vars)
+	out.URL = page.URL
+	known, err := f.secrets(kind)
 	if err != nil {
 		return out, err
 	}
+	defer func() { out.Message = known.hide(out.Message) }()
 	all := t.Grid || t.Recipe == nil
-	if all {
-		if request.Script, err = extract.Script(kind, page.Vars, true); err != nil {
-			return out, fmt.Errorf("write reading script for %q: %w", page.URL, err)
-		}
+	request, err := f.request(kind, page.URL, page.Vars, known, all)
+	if err != nil {
+		return out, err
 	}
 	request.Group = "try"
 	if t.Recipe != nil {
+		request.Turn = pace(t.Recipe.Polite.Delay)
 		sessions, err := f.loadSessions(t.Recipe)
 		if err != nil {
 			return out, err
@@ -129,6 +130,19 @@ func (f *Farm) tryRobots(ctx context.Context, url string) *ending {
 	return nil
 }
 
+// pace gives turns that are so far apart. It is for one page, whose opening took the
+// first turn just now.
+func pace(delay time.Duration) func(context.Context) error {
+	next := time.Now().Add(delay)
+	return func(ctx context.Context) error {
+		if err := sleep(ctx, time.Until(next)); err != nil {
+			return err
+		}
+		next = time.Now().Add(delay)
+		return nil
+	}
+}
+
 func (f *Farm) openOnce(ctx context.Context, r browserpool.Request) (answer browserpool.Answer, err error) {
 	derr := f.Browser.Do(ctx, func(tab *browserpool.Tab) error {
 		answer, err = tab.Open(ctx, r)
@@ -146,7 +160,7 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 		out.end(end)
 		return out, nil
 	}
-	reading, err := extract.Decode(a.Payload)
+	reading, err := extract.Decode(append(a.Parts, a.Payload)...)
 	if err != nil {
 		out.end(unreadable(err))
 		return out, nil

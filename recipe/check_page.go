@@ -27,11 +27,9 @@ func (c *checker) page(v value, base Page, s *scope) Page {
 	}
 	if f, ok := o.get("steps"); ok {
 		p.Steps = c.steps(f.value, s)
-		f.later("page.steps")
 	}
 	if f, ok := o.get("next"); ok {
 		p.Next = c.next(f.value, s)
-		f.later("page.next")
 	}
 	if f, ok := o.get("block"); ok {
 		p.Block = c.block(f.value)
@@ -186,6 +184,9 @@ func (c *checker) next(v value, s *scope) *Next {
 	return n
 }
 
+// spanOfTime is what other tools wait for.
+var spanOfTime = regexp.MustCompile(`^[0-9.]+ ?(ms|s|m)?$`)
+
 // verbs are the keys of a step that say what it does.
 var verbs = []string{"click", "fill", "select", "press", "wait", "wait_gone", "scroll", "js"}
 
@@ -210,9 +211,6 @@ func (c *checker) steps(v value, s *scope) []Step {
 		}
 		if f, ok := o.get("value"); ok {
 			step.Value, step.Secret = f.secretOr(s, `a text, as "{season}"`, true)
-			if step.Secret != "" {
-				f.later("a secret as the value of a step")
-			}
 		}
 		if f, ok := o.get("optional"); ok {
 			step.Optional = f.yesNo()
@@ -237,13 +235,16 @@ func (c *checker) steps(v value, s *scope) []Step {
 func (f field) target(verb string, s *scope) string {
 	switch verb {
 	case "press":
-		text, _ := f.text("a key, as Enter")
-		s.plain(f.value, text)
-		return text
+		return f.pressed()
 	case "js":
 		text, _ := f.text("JavaScript")
 		s.script(f.value, text)
 		return text
+	case "wait", "wait_gone":
+		if f.isScalar() && spanOfTime.MatchString(f.node.Value) {
+			f.wrong(`%s is a time; %s is for what is on the page. Write CSS, as %[2]s: ".loaded".`, f.node.Value, verb)
+			return ""
+		}
 	case "scroll":
 		if f.isScalar() && f.node.Value == "end" {
 			return "end"

@@ -67,18 +67,18 @@ type stepKeys struct {
 	Click    css          `json:"click,omitempty" jsonschema_description:"CSS of what is clicked."`
 	Fill     css          `json:"fill,omitempty" jsonschema_description:"CSS of the field that value is typed into."`
 	Select   css          `json:"select,omitempty" jsonschema_description:"CSS of the list in which value is chosen."`
-	Press    shortText    `json:"press,omitempty" jsonschema_description:"A key, as Enter."`
+	Press    shortText    `json:"press,omitempty" jsonschema_description:"A key: Enter, Tab, Escape, ArrowDown, PageDown and so on, a letter or a digit."`
 	Wait     css          `json:"wait,omitempty" jsonschema_description:"CSS of what must appear."`
 	WaitGone css          `json:"wait_gone,omitempty" jsonschema_description:"CSS of what must vanish."`
 	Scroll   shortText    `json:"scroll,omitempty" jsonschema_description:"end, or CSS of what is scrolled to."`
-	JS       shortText    `json:"js,omitempty" jsonschema_description:"JavaScript; variables are vars.name."`
+	JS       shortText    `json:"js,omitempty" jsonschema_description:"JavaScript that runs in the page; variables are vars.name, a promise that it returns is awaited."`
 	Value    *secretValue `json:"value,omitempty" jsonschema_description:"What fill types and select chooses; {name} stands for a value of with."`
 	Optional yesNo        `json:"optional,omitempty" jsonschema_description:"The step may fail. Default: false."`
 }
 
 type nextKeys struct {
 	Click css         `json:"click" jsonschema_description:"CSS of what leads to the next part."`
-	Max   wholeNumber `json:"max,omitempty" jsonschema_description:"At most this many parts."`
+	Max   wholeNumber `json:"max,omitempty" jsonschema_description:"At most so many clicks."`
 }
 
 type secretKeys struct {

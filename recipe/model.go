@@ -117,7 +117,7 @@ type Viewport struct{ Width, Height int }
 // Step is one of `page.steps`.
 type Step struct {
 	Verb     string // click, fill, select, press, wait, wait_gone, scroll, js
-	Target   string // CSS; for press the key, for scroll "end" or CSS, for js the source
+	Target   string // CSS; for press the key (KeyOf), for scroll "end" or CSS, for js the source
 	Value    string // template
 	Secret   string // name of a secret instead of Value
 	Optional bool
@@ -127,7 +127,7 @@ type Step struct {
 // Next is `page.next`: how to come to the next part of the same page.
 type Next struct {
 	Click string // CSS
-	Max   int    // 0: no limit
+	Max   int    // most clicks, 0: no limit
 }
 
 // Locator finds text on a page.

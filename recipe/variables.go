@@ -261,7 +261,7 @@ func (c *checker) resolve(k Kind, s *scope) {
 	}
 	if k.Name != "" { // the page that all kinds share may use them
 		for _, step := range k.Page.Steps {
-			for _, name := range templateNames(step.Value) {
+			for _, name := range step.variables() {
 				used[name] = true
 			}
 		}
@@ -333,6 +333,17 @@ func templateNames(template string) []string {
 	return names
 }
 
+// variables lists those that a step's value or JavaScript holds.
+func (s Step) variables() []string {
+	names := templateNames(s.Value)
+	if s.Verb == "js" {
+		for _, m := range scriptVariable.FindAllStringSubmatch(s.Target, -1) {
+			names = append(names, m[1]+m[2])
+		}
+	}
+	return names
+}
+
 // usedVariables are the variables on which every page of a kind depends, whatever
 // its URL: those in values of steps, js, json, from, each, jq, keys and columns.
 func usedVariables(k *Kind) map[string]bool {
@@ -345,11 +356,8 @@ func usedVariables(k *Kind) map[string]bool {
 		}
 	}
 	for _, step := range k.Page.Steps {
-		note(step.Value)
-		if step.Verb == "js" {
-			for _, m := range scriptVariable.FindAllStringSubmatch(step.Target, -1) {
-				used[m[1]+m[2]] = true
-			}
+		for _, name := range step.variables() {
+			used[name] = true
 		}
 	}
 	for _, t := range k.Tables {
