@@ -92,8 +92,12 @@ async function aimAt(el, css) {
   return new Hindrance('timeout', quote(css) + ' is covered by ' + (hit === null ? 'the edge of the window' : nameOf(hit)));
 }
 
-/** Clicks a point of the window. */
-const clickAt = (point) => input({ mouse: 'moved', ...point }, { mouse: 'pressed', ...point }, { mouse: 'released', ...point });
+/** Clicks a point of an element. What would open in another window is opened in this one: there is no other. */
+function clickAt(el, point) {
+  const elsewhere = closest(el, 'a[target="_blank" i],area[target="_blank" i],form[target="_blank" i]');
+  if (elsewhere !== null) setAttribute(elsewhere, 'target', '_self');
+  return input({ mouse: 'moved', ...point }, { mouse: 'pressed', ...point }, { mouse: 'released', ...point });
+}
 
 /** Tells the page that a value was changed, as the browser does after a person's change. */
 function tellChange(el) {

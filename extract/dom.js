@@ -22,6 +22,7 @@ const contains = method(Node.prototype, 'contains');
 const comparePosition = method(Node.prototype, 'compareDocumentPosition');
 const localName = getter(Element.prototype, 'localName');
 const attribute = method(Element.prototype, 'getAttribute');
+const setAttribute = method(Element.prototype, 'setAttribute');
 const hasAttribute = method(Element.prototype, 'hasAttribute');
 const matches = method(Element.prototype, 'matches');
 const closest = method(Element.prototype, 'closest');

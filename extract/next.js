@@ -156,18 +156,19 @@ function sendPart() {
 async function turnPart() {
   await takeTurn();
   const before = glimpse();
+  let control;
   let point;
   for (const end = now() + job.timeout / 2; ; await pause(25)) {
-    const control = leading();
+    control = leading();
     if (control === null) return '';
     point = await aimAt(control, job.next.click);
     if (!(point instanceof Hindrance)) break;
     if (now() >= end) return 'next: ' + point.words;
   }
-  await clickAt(point);
+  await clickAt(control, point);
   watch.last = now();
   for (const end = now() + CHANGE_WAIT; ; await pause(100)) {
-    await settle(() => Math.min(quietNeeded(), QUIET));
+    await settle();
     if (differs(before, glimpse())) return null;
     if (leading() === null) return '';
     if (now() >= end) return nothingNew();

@@ -88,6 +88,26 @@ func TestNext(t *testing.T) {
 			script: `append(); click(async () => { await append(); if (at >= 57) on.remove() })`,
 		},
 		{
+			name: "late", rows: 57, proof: extract.ProofEnd,
+			script: `replace(); click(() => setTimeout(async () => { await replace(); if (at >= 57) on.remove() }, 2500))`,
+		},
+		{
+			name: "beside a clock", rows: 57, proof: extract.ProofEnd,
+			script: `setInterval(() => $('.count').textContent = Date.now(), 50); replace(); click(async () => { await replace(); if (at >= 57) on.remove() })`,
+		},
+		{
+			name: "a spinner, then rows", rows: 57, proof: extract.ProofEnd,
+			script: `replace(); click(async () => { $('#t').insertAdjacentHTML('beforebegin', '<div class="spinner">x</div>'); await new Promise((r) => setTimeout(r, 1500)); await replace(); $('.spinner').remove(); if (at >= 57) on.remove() })`,
+		},
+		{
+			name: "emptied, then rows", rows: 57, proof: extract.ProofEnd,
+			script: `replace(); click(async () => { body.innerHTML = ''; await new Promise((r) => setTimeout(r, 1200)); await replace(); if (at >= 57) on.remove() })`,
+		},
+		{
+			name: "the control is drawn anew", rows: 57, proof: extract.ProofEnd,
+			script: `replace(); document.addEventListener('click', async (e) => { if (!e.target.matches('.next')) return; e.preventDefault(); const n = on.cloneNode(true); $('.next').replaceWith(n); await replace(); if (at >= 57) n.remove() })`,
+		},
+		{
 			name: "max", rows: 40, next: recipe.Next{Max: 1}, script: `replace(); click(replace)`,
 			problem: "t: 40 rows were read, and not all parts of the page: next.max: 1 click was made and there is more.",
 		},

@@ -88,11 +88,12 @@ const verbs = {
   async click(step) {
     await until(() => usable(step.target), step.optional);
     await takeTurn();
+    let el;
     const point = await until(() => {
-      const el = usable(step.target);
+      el = usable(step.target);
       return el instanceof Hindrance ? el : aimAt(el, step.target);
     }, step.optional);
-    await perform(step, async () => failed(await clickAt(point)));
+    await perform(step, async () => failed(await clickAt(el, point)));
   },
 
   async fill(step) {

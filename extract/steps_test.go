@@ -179,3 +179,36 @@ func TestStepsWait(t *testing.T) {
 		})
 	}
 }
+
+// TestClicksArrive clicks what is not easily clicked, and goes on where the page goes
+// elsewhere.
+func TestClicksArrive(t *testing.T) {
+	t.Parallel()
+	tab := `<table id="t"><tbody><tr><th>x</table><script>const done = () => { document.querySelector('tbody').innerHTML += '<tr><td>done' }</script>`
+	for _, test := range []struct {
+		name, page string
+		steps      []recipe.Step
+	}{
+		{"far below, smoothly scrolled", `<style>html{scroll-behavior:smooth}</style>` + tab + `<div style="height:9000px"></div><button id="a" onclick="done()">A</button>`, []recipe.Step{{Verb: "click", Target: "#a"}}},
+		{"under a bar that stays", tab + `<div style="position:sticky;top:0;height:200px;background:#fff">head</div><div style="height:900px"></div><button id="a" style="display:block" onclick="done()">A</button><div style="height:9000px"></div><script>scrollTo(0, 880)</script>`, []recipe.Step{{Verb: "click", Target: "#a"}}},
+		{"a link over two lines", tab + `<div style="width:300px">some words go before this one <a id="a" href="#x" onclick="done()">the link that goes on in the next line and on</a></div>`, []recipe.Step{{Verb: "click", Target: "#a"}}},
+		{"in a part that scrolls", tab + `<div style="height:100px;overflow:auto"><div style="height:3000px"></div><button id="a" onclick="done()">A</button></div>`, []recipe.Step{{Verb: "click", Target: "#a"}}},
+		{"the one that is shown", tab + `<button class="a" hidden></button><button class="a" onclick="done()">A</button>`, []recipe.Step{{Verb: "click", Target: ".a"}}},
+		{"a box below its label", tab + `<label style="position:relative;display:inline-block;width:40px;height:20px"><input id="a" type="checkbox" style="opacity:0;position:absolute" onchange="done()"><span style="position:absolute;inset:0;background:#ccc"></span></label>`, []recipe.Step{{Verb: "click", Target: "#a"}}},
+		{"a page with a clock", tab + `<p id="c"></p><script>setInterval(() => document.getElementById('c').textContent = Date.now(), 50)</script><button id="a" onclick="done()">A</button>`, []recipe.Step{{Verb: "click", Target: "#a"}}},
+		{"a link to another window", tab + `<a id="a" target="_blank" href="/done">A</a>`, []recipe.Step{{Verb: "click", Target: "#a"}}},
+		{"a page that asks whether to leave", tab + `<input id="i"><a id="a" href="/done">A</a><script>onbeforeunload = (e) => { e.preventDefault(); return 'x' }</script>`, []recipe.Step{{Verb: "fill", Target: "#i", Value: "x"}, {Verb: "click", Target: "#a"}}},
+		{"a script that goes elsewhere", tab, []recipe.Step{{Verb: "js", Target: "location.href = '/done'; await new Promise(() => {})"}}},
+		{"a script that goes elsewhere later", tab, []recipe.Step{{Verb: "js", Target: "setTimeout(() => location.href = '/done', 700)"}}},
+		{"a page that sends itself on", tab + `<button id="a" onclick="document.head.insertAdjacentHTML('beforeend', '<meta http-equiv=refresh content=\'1;url=/done\'>')">A</button>`, []recipe.Step{{Verb: "click", Target: "#a"}, {Verb: "wait", Target: "#there"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(test.page), "/done": document(`<table id="t"><tr><th>x<tr><td>done</table><p id="there">x</p>`)})
+			got, _ := takeSteps(t, url+"/", test.steps, nil)
+			if fmt.Sprint(got) != `[["done"]]` {
+				t.Errorf("rows %v", got)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -51,5 +52,21 @@ func TestTryTheDemoSite(t *testing.T) {
 			}
 			t.Logf("%s %v", time.Since(start), got.Tables[0].Columns)
 		})
+	}
+}
+
+// TestTryPace: turns of a page that is only tried wait too, and end with their context.
+func TestTryPace(t *testing.T) {
+	t.Parallel()
+	turn := pace(0)
+	for range 3 {
+		if err := turn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := pace(time.Hour)(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a turn in an hour gave %v", err)
 	}
 }
