@@ -46,7 +46,7 @@ func (f *Farm) Look(ctx context.Context, rawURL string) (Look, error) {
 		return out, fmt.Errorf("write reading script for %q: %w", rawURL, err)
 	}
 	kind := &recipe.Kind{Page: recipe.Page{Timeout: tryTimeout}}
-	answer, reading, end, err := f.lookAt(ctx, rawURL, kind, script)
+	answer, reading, end, err := f.lookAt(ctx, &out, kind, script)
 	if err == nil && end == nil {
 		if err = f.propose(ctx, &out, reading, answer); len(out.Tables) == 0 {
 			end = nothing(reading, answer, kind)
@@ -65,12 +65,13 @@ func (f *Farm) Look(ctx context.Context, rawURL string) (Look, error) {
 
 // lookAt opens the page with a reading script and keeps all JSON that it fetches.
 // The ending says why there is no reading.
-func (f *Farm) lookAt(ctx context.Context, rawURL string, kind *recipe.Kind, script string) (browserpool.Answer, *extract.Reading, *ending, error) {
-	request, err := f.request(kind, rawURL, nil, nil, false)
+func (f *Farm) lookAt(ctx context.Context, l *Look, kind *recipe.Kind, script string) (browserpool.Answer, *extract.Reading, *ending, error) {
+	request, err := f.request(kind, l.URL, nil, nil, false)
 	if err != nil {
 		return browserpool.Answer{}, nil, nil, err
 	}
 	request.Script, request.Capture, request.Group = script, []string{"*"}, "look"
+	request.Turn = pace(max(l.Delay, f.unasked(ctx, l.URL)))
 	answer, err := f.openOnce(ctx, request)
 	if ctx.Err() != nil {
 		return answer, nil, nil, context.Cause(ctx)
@@ -112,7 +113,7 @@ func (f *Farm) propose(ctx context.Context, l *Look, r *extract.Reading, a brows
 // proposeCards opens the page again, at its host's pace, to read the cards as a
 // recipe would.
 func (f *Farm) proposeCards(ctx context.Context, l *Look, cards *extract.Cards) error {
-	if err := sleep(ctx, max(l.Delay, time.Second)); err != nil {
+	if err := sleep(ctx, max(l.Delay, f.unasked(ctx, l.URL))); err != nil {
 		return err
 	}
 	spec := cards.Table(l.Name)
@@ -121,7 +122,7 @@ func (f *Farm) proposeCards(ctx context.Context, l *Look, cards *extract.Cards) 
 	if err != nil {
 		return fmt.Errorf("write reading script for %q: %w", l.URL, err)
 	}
-	_, reading, end, err := f.lookAt(ctx, l.URL, kind, script)
+	_, reading, end, err := f.lookAt(ctx, l, kind, script)
 	if err != nil || end != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -40,7 +41,7 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (out Tried, err error) {
 	if err != nil {
 		return out, err
 	}
-	request.Group = "try"
+	request.Group, request.Turn = "try", pace(f.unasked(ctx, page.URL))
 	if t.Recipe != nil {
 		request.Turn = pace(t.Recipe.Polite.Delay)
 		sessions, err := f.loadSessions(t.Recipe)
@@ -115,8 +116,8 @@ func (f *Farm) tried(ctx context.Context, t TryRequest) (*recipe.Kind, store.New
 	return nil, store.NewPage{}, &PlanError{Recipe: t.Recipe.Name, Err: fmt.Errorf("the recipe names no page")}
 }
 
-func (f *Farm) tryRobots(ctx context.Context, url string) *ending {
-	host, err := recipe.Host(url)
+func (f *Farm) tryRobots(ctx context.Context, rawURL string) *ending {
+	host, err := recipe.Host(rawURL)
 	if err != nil {
 		return &ending{outcome: RefusedAddress, message: err.Error()}
 	}
@@ -124,10 +125,19 @@ func (f *Farm) tryRobots(ctx context.Context, url string) *ending {
 	if err != nil {
 		return nil // the browser will say whether the host can be reached
 	}
-	if reason := rules.denies(url); reason != "" {
+	if reason := rules.denies(rawURL); reason != "" {
 		return &ending{outcome: RobotsDenied, message: reason}
 	}
 	return nil
+}
+
+// unasked is the delay between loads of a page that no recipe describes: that of
+// a recipe which says nothing, and none at a host of one's own.
+func (f *Farm) unasked(ctx context.Context, rawURL string) time.Duration {
+	if u, err := url.Parse(rawURL); err == nil && f.addresses.owns(ctx, u) {
+		return 0
+	}
+	return time.Second
 }
 
 // pace gives turns that are so far apart. It is for one page, whose opening took the
