@@ -9,10 +9,13 @@ class Harvest {
     this.first = formed;
     this.rows = [];
     this.keys = new Map();
+    this.unlike = false; // a column had another header in another window
+    this.window = null; // the last one that was scrolled to
     this.total = null; // rows stated
     this.proof = '';
     this.note = '';
     this.shaky = false; // rows may have been missed
+    this.torn = false; // cells were missed
     this.replace(formed);
   }
 
@@ -41,7 +44,11 @@ class Harvest {
     }
     formed.head.forEach((row, i) => {
       const known = this.formed.head[i];
-      if (known) row.cells.forEach((slot, j) => (known.cells[j] ??= slot));
+      row.cells.forEach((slot, j) => {
+        if (!known || !slot) return;
+        known.cells[j] ??= slot;
+        if (known.cells[j].text !== slot.text) this.unlike = true;
+      });
     });
     this.rows = [...this.keys.values()];
     return added;
@@ -67,6 +74,8 @@ function prepare(table, formed) {
 
 /** Reads again what a harvest is made of; null when it is gone. */
 function readAgain(harvest) {
+  const { el, kind, parts } = harvest.first;
+  if (kind !== 'each' && parts === undefined && isConnected(el)) return formOne(el);
   const all = formTargets(harvest.table);
   return all.find((f) => f.el === harvest.first.el) ?? all[harvest.place] ?? null;
 }
@@ -75,16 +84,18 @@ function readAgain(harvest) {
 async function collect(harvest, others) {
   const el = harvest.first.el;
   const stated = harvest.first.kind === 'each' ? null : statedRows(harvest.first);
-  const range = harvest.table.mode === 'page' ? null : rangeNear(el, harvest.count(), others);
-  harvest.total = namedTotal(harvest.table) ?? (stated === null && harvest.first.kind === 'html' ? range?.total ?? null : stated ?? range?.total ?? null);
+  const range = harvest.table.mode === 'page' ? null : rangeNear(el, shownRows(harvest), others);
+  // A grid that is paged may count the rows of its page alone.
+  harvest.total = namedTotal(harvest.table) ?? (Math.max(stated ?? 0, range?.total ?? 0) || null);
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
-  const pager = pagerOf(el, others);
+  const pager = pagerOf(el, others) ?? numbersOf(el, others);
   if (pager !== null) {
     await turnPages(harvest, pager, others);
-  } else if (!harvest.met()) {
+  } else if (!harvest.met() || missingColumns(harvest)) {
     await scrollAll(harvest);
-    const more = leadsOn(el, others);
+    await pressMore(harvest, others);
+    const more = harvest.met() ? '' : leadsOn(el, others);
     if (more !== '') {
       harvest.proof = 'none';
       harvest.note = more;
@@ -95,7 +106,8 @@ async function collect(harvest, others) {
 
 /** Decides the proof. A stated number that was not met is none, whatever else was seen. */
 function finish(harvest, otherwise) {
-  if (harvest.met()) harvest.proof = 'total';
+  if (harvest.torn) harvest.proof = 'none';
+  else if (harvest.met()) harvest.proof = 'total';
   else if (harvest.total !== null || harvest.shaky) harvest.proof = 'none';
   else harvest.proof = otherwise;
 }
@@ -103,8 +115,8 @@ function finish(harvest, otherwise) {
 // Paging.
 
 const NEXT = '.dt-paging .next,.dt-paging-button.next,.dataTables_paginate .next,.paginate_button.next';
-const NEXT_WORDS = /^(next( page)?|weiter|n\u00e4chste( seite)?|suivante?|siguiente|successiv[ao]|volgende|\u203a|\u00bb|>|>>|\u2192)$/i;
-const PREVIOUS_WORDS = /^(previous( page)?|prev|zur\u00fcck|vorherige( seite)?|pr\u00e9c\u00e9dente?|anterior|precedente|vorige|\u2039|\u00ab|<|<<|\u2190)$/i;
+const NEXT_WORDS = /^((go to )?(the )?next( page)?|weiter|n\u00e4chste( seite)?|suivante?|siguiente|successiv[ao]|volgende|\u203a|\u00bb|>|>>|\u2192)$/i;
+const PREVIOUS_WORDS = /^((go to )?(the )?previous( page)?|prev|zur\u00fcck|vorherige( seite)?|pr\u00e9c\u00e9dente?|anterior|precedente|vorige|\u2039|\u00ab|<|<<|\u2190)$/i;
 const MAX_PAGES = 10_000;
 
 /** The words on a control: its text, or its label. */
@@ -157,7 +169,7 @@ function leadsOn(el, others) {
   for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return '';
     const beside = (css) => find(around, css).filter((c) => !contains(el, c) && displayed(c));
-    const more = beside('button,a,[role="button"]').find((c) => !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w)));
+    const more = moreIn(around, el);
     if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"';
     if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page';
     for (const list of beside('[class*="pagination" i],[class*="pager" i],[aria-label*="pagination" i]')) {
@@ -168,8 +180,15 @@ function leadsOn(el, others) {
   return '';
 }
 
+/** A control below an element and beside a table that says it shows more. */
+const moreIn = (around, el) => find(around, 'button,a,[role="button"]').find(
+  (c) => !contains(el, c) && displayed(c) && !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w))) ?? null;
+
 /** What tells one page of a table from another. */
 const fingerprint = (formed) => formed.rows.map((row) => textsOf(row.cells).join('\u0001')).join('\u0002');
+
+/** The rows that a range beside a table may count: those that are drawn, or as many as the grid says it has. */
+const shownRows = (harvest) => Math.max(harvest.count(), harvest.first.kind === 'aria' ? statedRows(harvest.formed) ?? 0 : 0);
 
 /** Clicks a control and reads the table when the page has come to rest; null when nothing changed. */
 async function press(harvest, control, before) {
@@ -185,7 +204,7 @@ async function press(harvest, control, before) {
 async function turnPages(harvest, pager, others) {
   let formed = harvest.first;
   const el = formed.el;
-  let range = rangeNear(el, harvest.count(), others);
+  let range = rangeNear(el, shownRows(harvest), others);
   for (let i = 0; i < MAX_PAGES; i++) {
     const control = pager.previous();
     if (control === null || disabled(control) || range?.first === 1) break;
@@ -193,32 +212,36 @@ async function turnPages(harvest, pager, others) {
     if (back === null) break;
     formed = back;
     harvest.replace(formed);
-    range = rangeNear(el, harvest.count(), others);
+    range = rangeNear(el, shownRows(harvest), others);
   }
-  const seen = new Set([fingerprint(formed)]);
+  const seen = new Set();
+  harvest.rows = [];
   for (let page = 1; page <= MAX_PAGES; page++) {
-    const control = pager.next();
-    if (control === null || disabled(control)) {
-      // Taken away on the last page, or with all of the pager: then nothing is known.
-      harvest.proof = control === null && pager.previous() === null ? 'none' : 'end';
-      return;
-    }
-    if (harvest.met()) return;
-    const next = await press(harvest, control, fingerprint(formed));
-    if (next === null) {
-      harvest.proof = 'none';
-      harvest.note = 'the control for the next page changed nothing';
-      return;
-    }
-    const print = fingerprint(next);
+    const whole = await wholePage(harvest, formed);
+    const print = fingerprint(whole);
     if (seen.has(print)) {
       harvest.proof = 'none';
       harvest.note = 'the pages began to repeat';
       return;
     }
     seen.add(print);
+    if (page === 1) harvest.formed = whole.formed;
+    harvest.rows.push(...whole.rows);
+    const control = pager.next(page);
+    if (control === null || disabled(control)) {
+      // Taken away on the last page, or with all of the pager: then nothing is known.
+      harvest.proof = (control === null && pager.previous() === null) || pager.beyond?.(page) ? 'none' : 'end';
+      return;
+    }
+    if (harvest.met()) return;
+    formed = readAgain(harvest);
+    const next = formed === null ? null : await press(harvest, control, fingerprint(formed));
+    if (next === null) {
+      harvest.proof = 'none';
+      harvest.note = 'the control for the next page changed nothing';
+      return;
+    }
     formed = next;
-    harvest.append(formed);
   }
   harvest.proof = 'none';
 }

@@ -17,7 +17,7 @@ var sources embed.FS
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
 	"dom.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
-	"total.js", "signs.js", "settle.js", "collect.js", "scroll.js", "main.js",
+	"total.js", "signs.js", "settle.js", "collect.js", "pages.js", "scroll.js", "rowkeys.js", "grow.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
