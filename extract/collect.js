@@ -86,7 +86,9 @@ async function collect(harvest, others) {
   const stated = harvest.first.kind === 'each' ? null : statedRows(harvest.first);
   const range = harvest.table.mode === 'page' ? null : rangeNear(el, shownRows(harvest), others);
   // A grid that is paged may count the rows of its page alone.
-  harvest.total = namedTotal(harvest.table) ?? (Math.max(stated ?? 0, range?.total ?? 0) || null);
+  const named = namedTotal(harvest.table);
+  harvest.total = named ?? (Math.max(stated ?? 0, range?.total ?? 0) || null);
+  harvest.countsItself = named === null && harvest.total === stated;
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
   const pager = pagerOf(el, others) ?? numbersOf(el, others);
@@ -228,6 +230,8 @@ async function turnPages(harvest, pager, others) {
     if (page === 1) harvest.formed = whole.formed;
     harvest.rows.push(...whole.rows);
     const control = pager.next(page);
+    // A grid that is met by its first page, and has a next one, counts that page alone.
+    if (page === 1 && harvest.met() && harvest.countsItself && control !== null && !disabled(control)) harvest.total = null;
     if (control === null || disabled(control)) {
       // Taken away on the last page, or with all of the pager: then nothing is known.
       harvest.proof = (control === null && pager.previous() === null) || pager.beyond?.(page) ? 'none' : 'end';

@@ -21,8 +21,7 @@ function numberRows(formed) {
  * @returns {boolean} whether the window has a row in common with the one before
  */
 function nameRows(harvest, formed, scroller) {
-  const page = scrollingElement(document);
-  const base = scroller === null ? 0 : scroller === page ? -scroller.scrollTop : rectOf(scroller).top - scroller.scrollTop;
+  const base = scroller === null ? 0 : upperEdge(scroller) - scroller.scrollTop;
   for (const row of formed.rows) {
     const box = boxOf(row);
     row.top = box.top - base;

@@ -38,8 +38,10 @@ function scrollerFor(harvest, down = true) {
   return near;
 }
 
-/** One frame, or a little while where the page gets none. The page's own scroll handlers have run by then. */
-const frame = () => Promise.race([new Promise((resolve) => requestAnimationFrame(resolve)), pause(40)]);
+/** A frame that has not come by then, in ms, does not come: the page is read without it. A busy machine takes its time. */
+const NO_FRAME = 500;
+/** One frame. The page's own scroll handlers have run by then. */
+const frame = () => Promise.race([new Promise((resolve) => requestAnimationFrame(resolve)), pause(NO_FRAME)]);
 
 /** Scrolls for more rows, in the way that the table needs. */
 async function scrollAll(harvest) {
@@ -105,6 +107,7 @@ function columnsSeen(rows) {
 /** Collects a virtual grid, window by window, and for each place of its columns. */
 async function scrollWindows(harvest, scroller) {
   harvest.keys.clear();
+  harvest.lead = leadOf(harvest.formed, scroller);
   await grow(harvest, scroller);
   const across = await acrossOf(harvest, scroller);
   for (let part = 0; part < 1000; part++) {
@@ -135,6 +138,7 @@ async function acrossOf(harvest, scroller) {
   across.scrollLeft = scrollWidth(across);
   const last = await windowReady(harvest, scroller);
   across.scrollLeft = 0;
+  knownFields.delete(harvest.first.el); // columns are numbered from the left again
   await windowReady(harvest, scroller);
   if (first === null || last === null) return null;
   if (first.kind === 'html') {
@@ -207,8 +211,7 @@ async function scrollDown(harvest, scroller, across) {
 
 /** How far to scroll so that the last row drawn comes to stand first, in px: grids draw more than they show. */
 function reach(formed, scroller) {
-  const page = scrollingElement(document);
-  const top = scroller === page ? 0 : rectOf(scroller).top;
+  const top = upperEdge(scroller);
   const last = formed.rows.reduce((best, row) => Math.max(best, boxOf(row).top), 0);
   return Math.max(last - top, clientHeight(scroller));
 }
@@ -242,7 +245,7 @@ async function windowReady(harvest, scroller, trial) {
     if (formed === null || scroller === null) return formed;
     const loading = isSpinner(formed.el) || formed.rows.some((row) => isSpinner(row.el) || LOADING_TEXT.test(fold(row.el.textContent)));
     const ended = trial === undefined && leftBelow(scroller) <= 1 && formed.rows.length > 0 && now() - begun > LAST_ROWS;
-    if (!loading && (covers(formed, scroller) || ended)) return formed;
+    if (!loading && (covers(formed, scroller, harvest.lead) || ended)) return formed;
     if (late) return null;
     if (now() - nudged > NUDGE) {
       nudged = now();
@@ -269,13 +272,29 @@ async function nudge(scroller) {
 /** What is left to scroll, in px. */
 const leftBelow = (scroller) => scrollHeight(scroller) - clientHeight(scroller) - scroller.scrollTop;
 
-/** True when rows reach the lower edge of the window, or the last one that the grid states is there. */
-function covers(formed, scroller) {
-  if (formed.rows.length === 0) return false;
+/**
+ * How far below the upper edge of the window its first row may begin, in px: as
+ * far as it does at the start, below the header, and somewhat more.
+ */
+function leadOf(formed, scroller) {
+  if (scroller === null) return 0;
+  const height = clientHeight(scroller);
+  if (scroller.scrollTop > 0 || formed.between || formed.rows.length === 0) return height;
+  return Math.min(Math.max(topOf(formed.rows) - upperEdge(scroller), 0) + height / 4, height);
+}
+
+const topOf = (rows) => rows.reduce((least, row) => Math.min(least, boxOf(row).top), Infinity);
+const upperEdge = (scroller) => (scroller === scrollingElement(document) ? 0 : rectOf(scroller).top);
+
+/**
+ * True when rows reach both edges of the window, or the last one that the grid
+ * states is there. Rows that stand elsewhere are those of the window before.
+ */
+function covers(formed, scroller, lead) {
+  if (formed.rows.length === 0 || topOf(formed.rows) > upperEdge(scroller) + lead) return false;
   const stated = formed.kind === 'aria' ? wholeNumber(formed.el, 'aria-rowcount') ?? 0 : 0;
   if (stated > 0 && formed.rows.some((row) => wholeNumber(row.el, 'aria-rowindex') === stated)) return true;
-  const page = scrollingElement(document);
-  const edge = scroller === page ? innerHeight : rectOf(scroller).top + clientHeight(scroller);
+  const edge = scroller === scrollingElement(document) ? innerHeight : upperEdge(scroller) + clientHeight(scroller);
   const bottom = formed.rows.reduce((most, row) => Math.max(most, boxOf(row).bottom), -Infinity);
   return bottom >= edge - 1;
 }
