@@ -37,42 +37,53 @@ function rowNumber(el) {
   return null;
 }
 
-/** True for a grid of its own kind: roles on elements that are no <table>, with rows that are no <tr>. */
+/**
+ * True for a grid of its own kind: roles on elements that are no <table>, with
+ * rows that are no <tr>, or with a <tr> that is a part of the grid alone.
+ */
 function isGrid(el) {
   if (localName(el) === 'table' || !matches(el, GRIDS)) return false;
   const rows = find(el, GRID_ROWS);
   if (rows.length === 0) return attribute(el, 'role') !== 'table' && findOne(el, 'table') === null;
-  return rows.some((row) => localName(row) !== 'tr' && closest(row, GRIDS) === el);
+  return rows.some((row) => (localName(row) !== 'tr' || isPartOfGrid(row)) && closest(row, GRIDS) === el);
+}
+
+/**
+ * True for a <tr> of a table that is none by its own role, with its place in the
+ * grid around it on it and on its cells: grids that freeze rows and columns are
+ * made of several such tables.
+ */
+function isPartOfGrid(row) {
+  const table = closest(row, 'table');
+  if (table === null || !/^(presentation|none)$/.test(attribute(table, 'role') ?? '') || wholeNumber(row, 'aria-rowindex') === null) return false;
+  const cells = childrenOf(row);
+  return cells.length > 0 && cells.every((cell) => wholeNumber(cell, 'aria-colindex') !== null);
 }
 
 /** Reads one grid of divs as it stands. Cells stand at their column's number. @returns {Formed} */
 function formGrid(root) {
   const eyes = eyesFor(root);
-  const fields = new Map(); // field -> column number, in order of appearance, headers first
+  const fields = fieldsOf(root);
   const lanes = new Map(); // row key -> row
-  const head = [];
-  const rows = [];
-  const foot = [];
+  const heads = []; // as they stand, in lanes
+  const [head, rows, foot] = [[], [], []];
+  let between = false; // something that is no row stands among the rows
   for (const el of find(root, GRID_ROWS)) {
-    if (closest(el, GRIDS) !== root || matches(el, NO_ROWS) || eyes(el) !== '') continue;
+    if (closest(el, GRIDS) !== root || eyes(el) !== '') continue;
+    if (matches(el, NO_ROWS)) {
+      between = true;
+      continue;
+    }
     if (closest(el, '.tabulator-header,.tabulator-calcs-holder') !== null) continue;
     const cells = gridCells(el, root, eyes, fields);
     if (cells.length === 0) continue;
-    const isHead = cells.every((slot) => !slot || slot.head);
-    const key = rowKey(el);
-    const place = isHead ? 'head:' + key : key;
-    const lane = key === null ? undefined : lanes.get(place);
-    if (lane && !cells.some((slot, i) => slot && lane.cells[i])) {
-      cells.forEach((slot, i) => (lane.cells[i] ??= slot));
-      continue;
-    }
-    // A second row with the same columns shows that the key names no row.
-    const row = { el, cells, key: lane ? null : key, number: rowNumber(el) };
-    if (key !== null && !lane) lanes.set(place, row);
-    if (isHead) head.push(row);
-    else if (/^[tb]-/.test(attribute(el, 'row-id') ?? attribute(el, 'row-index') ?? '')) foot.push(row);
-    else rows.push(row);
+    if (cells.every((slot) => !slot || slot.head)) heads.push({ el, cells });
+    else if (/^[tb]-/.test(attribute(el, 'row-id') ?? attribute(el, 'row-index') ?? '')) joinLanes(foot, lanes, el, cells);
+    else joinLanes(rows, lanes, el, cells);
   }
+  const above = heads.length > 0 ? columnsAt(root, rows) : null;
+  lanes.clear();
+  for (const { el, cells } of heads) joinLanes(head, lanes, el, overColumns(cells, above));
   for (const el of find(root, '.tabulator-header')) {
     if (closest(el, GRIDS) === root) head.push(...tabulatorHead(el, eyes, fields));
   }
@@ -81,7 +92,74 @@ function formGrid(root) {
   sortRows(head);
   sortRows(rows);
   const label = attribute(root, 'aria-label') ?? labelOf(root);
-  return { kind: 'aria', el: root, caption: fold(label ?? ''), head, rows, foot, width };
+  return { kind: 'aria', el: root, caption: fold(label ?? ''), head, rows, foot, width, between };
+}
+
+/** Adds a row, or what a lane has of it to the row that is there. */
+function joinLanes(list, lanes, el, cells) {
+  const key = rowKey(el);
+  const lane = key === null ? undefined : lanes.get(key);
+  if (lane && (!cells.some((slot, i) => slot && lane.cells[i]) || isClone(el, cells, lane))) {
+    cells.forEach((slot, i) => (lane.cells[i] ??= slot));
+    return;
+  }
+  // A second row with the same columns shows that the key names no row.
+  const row = { el, cells, key: lane ? null : key, number: rowNumber(el) };
+  if (key !== null && !lane) lanes.set(key, row);
+  list.push(row);
+}
+
+/**
+ * The columns whose cells begin at a place across, in px, by the first row of
+ * each lane. Only for a grid of tables: those number their header cells by what
+ * is drawn, and not by what there is.
+ * @returns {Map<number, Set<number>>|null}
+ */
+function columnsAt(root, rows) {
+  const first = rows[0]?.key;
+  if (first === undefined || first === null || localName(rows[0].el) !== 'tr') return null;
+  const out = new Map();
+  for (const tr of find(root, 'tr[role="row"]')) {
+    if (rowKey(tr) !== first) continue;
+    for (const cell of childrenOf(tr)) {
+      const left = Math.round(rectOf(cell).left);
+      const column = wholeNumber(cell, 'aria-colindex');
+      if (column !== null) out.set(left, (out.get(left) ?? new Set()).add(column - 1));
+    }
+  }
+  return out;
+}
+
+/** Header cells moved over the columns above which they are drawn, where all of them stand off by the same number. */
+function overColumns(cells, above) {
+  if (above === null) return cells;
+  const over = cells.map((slot) => (slot ? above.get(Math.round(rectOf(slot.el).left)) : undefined));
+  const fits = (shift) => over.every((columns, i) => columns === undefined || columns.has(i + shift));
+  if (fits(0)) return cells;
+  const at = over.findIndex((columns) => columns !== undefined);
+  const shifts = [...over[at]].map((column) => column - at).filter(fits);
+  if (shifts.length !== 1) return cells;
+  const out = [];
+  cells.forEach((slot, i) => slot && i + shifts[0] >= 0 && (out[i + shifts[0]] = slot));
+  return out;
+}
+
+/** Columns that are known by a field alone: field -> number, in the order in which they were first drawn, headers first. */
+const knownFields = new WeakMap();
+function fieldsOf(root) {
+  if (!knownFields.has(root)) knownFields.set(root, new Map());
+  return knownFields.get(root);
+}
+
+/**
+ * True when a row is drawn a second time elsewhere, as grids do with what they
+ * freeze: another parent, the same place in the grid by row and column, and in
+ * the cells that both have the same text.
+ */
+function isClone(el, cells, lane) {
+  if (parentElement(el) === parentElement(lane.el) || wholeNumber(el, 'aria-rowindex') === null) return false;
+  return cells.every((slot, i) => !slot || !lane.cells[i] ||
+    (wholeNumber(slot.el, 'aria-colindex') !== null && slot.text === lane.cells[i].text));
 }
 
 /** Orders rows by their number where all have one; else the DOM's order stays. */
@@ -105,7 +183,7 @@ function gridCells(row, root, eyes, fields) {
     const role = attribute(el, 'role');
     const isHead = role === 'columnheader' || localName(el) === 'th' || matches(el, '.tabulator-col');
     const at = columnOf(el, fields) ?? next;
-    const span = Math.min(Math.max(wholeNumber(el, 'aria-colspan') ?? 1, 1), 1000);
+    const span = Math.min(Math.max(wholeNumber(el, 'aria-colspan') ?? el.colSpan ?? 1, 1), 1000);
     const slot = { text: gridText(el, eyes), th: isHead, head: isHead, wide: span > 1, el };
     for (let i = 0; i < span; i++) cells[at + i] ??= slot;
     next = at + span;

@@ -9,12 +9,15 @@ class Harvest {
     this.first = formed;
     this.rows = [];
     this.keys = new Map();
+    this.unlike = false; // a column had another header in another window
+    this.window = null; // the last one that was scrolled to
     this.total = null; // rows stated
     this.stated = null; // the same, where rows of several parts are held against it
     this.base = 0; // rows of earlier parts that count
     this.proof = '';
     this.note = '';
     this.shaky = false; // rows may have been missed
+    this.torn = false; // cells were missed
     this.replace(formed);
   }
 
@@ -46,7 +49,11 @@ class Harvest {
     noteLinks();
     formed.head.forEach((row, i) => {
       const known = this.formed.head[i];
-      if (known) row.cells.forEach((slot, j) => (known.cells[j] ??= slot));
+      row.cells.forEach((slot, j) => {
+        if (!known || !slot) return;
+        known.cells[j] ??= slot;
+        if (known.cells[j].text !== slot.text) this.unlike = true;
+      });
     });
     this.rows = [...this.keys.values()];
     return added;
@@ -73,6 +80,8 @@ function prepare(table, formed) {
 
 /** Reads again what a harvest is made of; null when it is gone. */
 function readAgain(harvest) {
+  const { el, kind, parts } = harvest.first;
+  if (kind !== 'each' && parts === undefined && isConnected(el)) return formOne(el);
   const all = formTargets(harvest.table);
   return all.find((f) => f.el === harvest.first.el) ?? all[harvest.place] ?? null;
 }
@@ -81,8 +90,11 @@ function readAgain(harvest) {
 async function collect(harvest, others) {
   const el = harvest.first.el;
   const stated = harvest.first.kind === 'each' ? null : statedRows(harvest.first);
-  const range = harvest.table.mode === 'page' ? null : rangeNear(el, harvest.count(), others);
-  harvest.total = namedTotal(harvest.table) ?? (stated === null && harvest.first.kind === 'html' ? range?.total ?? null : stated ?? range?.total ?? null);
+  const range = harvest.table.mode === 'page' ? null : rangeNear(el, shownRows(harvest), others);
+  // A grid that is paged may count the rows of its page alone.
+  const named = namedTotal(harvest.table);
+  harvest.total = named ?? (Math.max(stated ?? 0, range?.total ?? 0) || null);
+  harvest.countsItself = named === null && harvest.total === stated;
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
   if (state.leads) {
@@ -90,12 +102,13 @@ async function collect(harvest, others) {
     harvest.total = null;
   }
   const own = harvest.table.mode === 'each' ? harvest.table.css : '';
-  const pager = state.leads ? null : pagerOf(el, others, own);
+  const pager = state.leads ? null : pagerOf(el, others, own) ?? numbersOf(el, others, own);
   if (pager !== null) {
     await turnPages(harvest, pager, others);
-  } else if (!harvest.met()) {
+  } else if (!harvest.met() || missingColumns(harvest)) {
     await scrollAll(harvest);
-    const more = state.leads ? '' : leadsOn(el, others, own);
+    if (!state.leads) await pressMore(harvest, others, own);
+    const more = state.leads || harvest.met() ? '' : leadsOn(el, others, own);
     if (more !== '') {
       harvest.proof = 'none';
       harvest.note = more;
@@ -106,7 +119,8 @@ async function collect(harvest, others) {
 
 /** Decides the proof. A stated number that was not met is none, whatever else was seen. */
 function finish(harvest, otherwise) {
-  if (harvest.met()) harvest.proof = 'total';
+  if (harvest.torn) harvest.proof = 'none';
+  else if (harvest.met()) harvest.proof = 'total';
   else if (harvest.total !== null || harvest.shaky) harvest.proof = 'none';
   else harvest.proof = otherwise;
 }
@@ -114,8 +128,8 @@ function finish(harvest, otherwise) {
 // Paging.
 
 const NEXT = '.dt-paging .next,.dt-paging-button.next,.dataTables_paginate .next,.paginate_button.next';
-const NEXT_WORDS = /^(next( page)?|weiter|n\u00e4chste( seite)?|suivante?|siguiente|successiv[ao]|volgende|\u203a|\u00bb|>|>>|\u2192)$/i;
-const PREVIOUS_WORDS = /^(previous( page)?|prev|zur\u00fcck|vorherige( seite)?|pr\u00e9c\u00e9dente?|anterior|precedente|vorige|\u2039|\u00ab|<|<<|\u2190)$/i;
+const NEXT_WORDS = /^((go to )?(the )?next( page)?|weiter|n\u00e4chste( seite)?|suivante?|siguiente|successiv[ao]|volgende|\u203a|\u00bb|>|>>|\u2192)$/i;
+const PREVIOUS_WORDS = /^((go to )?(the )?previous( page)?|prev|zur\u00fcck|vorherige( seite)?|pr\u00e9c\u00e9dente?|anterior|precedente|vorige|\u2039|\u00ab|<|<<|\u2190)$/i;
 const MAX_PAGES = 10_000;
 
 /** The words on a control: its text, or its label. */
@@ -172,7 +186,7 @@ function leadsOn(el, others, own) {
   for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return '';
     const beside = (css) => find(around, css).filter((c) => !contains(el, c) && !inRowOf(own, c) && displayed(c));
-    const more = beside('button,a,[role="button"]').find((c) => !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w)));
+    const more = moreIn(around, el, own);
     if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"';
     if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page';
     for (const list of beside('[class*="pagination" i],[class*="pager" i],[aria-label*="pagination" i]')) {
@@ -183,8 +197,15 @@ function leadsOn(el, others, own) {
   return '';
 }
 
+/** A control below an element and beside a table that says it shows more. */
+const moreIn = (around, el, own) => find(around, 'button,a,[role="button"]').find(
+  (c) => !contains(el, c) && !inRowOf(own, c) && displayed(c) && !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w))) ?? null;
+
 /** What tells one page of a table from another. */
 const fingerprint = (formed) => formed.rows.map((row) => textsOf(row.cells).join('\u0001')).join('\u0002');
+
+/** The rows that a range beside a table may count: those that are drawn, or as many as the grid says it has. */
+const shownRows = (harvest) => Math.max(harvest.count(), harvest.first.kind === 'aria' ? statedRows(harvest.formed) ?? 0 : 0);
 
 /** Clicks a control and reads the table when the page has come to rest; null when nothing changed. */
 async function press(harvest, control, before) {
@@ -200,7 +221,7 @@ async function press(harvest, control, before) {
 async function turnPages(harvest, pager, others) {
   let formed = harvest.first;
   const el = formed.el;
-  let range = rangeNear(el, harvest.count(), others);
+  let range = rangeNear(el, shownRows(harvest), others);
   for (let i = 0; i < MAX_PAGES; i++) {
     const control = pager.previous();
     if (control === null || disabled(control) || range?.first === 1) break;
@@ -208,32 +229,38 @@ async function turnPages(harvest, pager, others) {
     if (back === null) break;
     formed = back;
     harvest.replace(formed);
-    range = rangeNear(el, harvest.count(), others);
+    range = rangeNear(el, shownRows(harvest), others);
   }
-  const seen = new Set([fingerprint(formed)]);
+  const seen = new Set();
+  harvest.rows = [];
   for (let page = 1; page <= MAX_PAGES; page++) {
-    const control = pager.next();
-    if (control === null || disabled(control)) {
-      // Taken away on the last page, or with all of the pager: then nothing is known.
-      harvest.proof = control === null && pager.previous() === null ? 'none' : 'end';
-      return;
-    }
-    if (harvest.met()) return;
-    const next = await press(harvest, control, fingerprint(formed));
-    if (next === null) {
-      harvest.proof = 'none';
-      harvest.note = 'the control for the next page changed nothing';
-      return;
-    }
-    const print = fingerprint(next);
+    const whole = await wholePage(harvest, formed);
+    const print = fingerprint(whole);
     if (seen.has(print)) {
       harvest.proof = 'none';
       harvest.note = 'the pages began to repeat';
       return;
     }
     seen.add(print);
+    if (page === 1) harvest.formed = whole.formed;
+    harvest.rows.push(...whole.rows);
+    const control = pager.next(page);
+    // A grid that is met by its first page, and has a next one, counts that page alone.
+    if (page === 1 && harvest.met() && harvest.countsItself && control !== null && !disabled(control)) harvest.total = null;
+    if (control === null || disabled(control)) {
+      // Taken away on the last page, or with all of the pager: then nothing is known.
+      harvest.proof = (control === null && pager.previous() === null) || pager.beyond?.(page) ? 'none' : 'end';
+      return;
+    }
+    if (harvest.met()) return;
+    formed = readAgain(harvest);
+    const next = formed === null ? null : await press(harvest, control, fingerprint(formed));
+    if (next === null) {
+      harvest.proof = 'none';
+      harvest.note = 'the control for the next page changed nothing';
+      return;
+    }
     formed = next;
-    harvest.append(formed);
   }
   harvest.proof = 'none';
 }

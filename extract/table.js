@@ -69,9 +69,22 @@ function formGroup(group, eyes, anchors, budget) {
       if (budget.slots < 0) throw new TooLarge();
     }
     const unseen = state === 'unseen' && shown.every((c) => eyes(c, true) === 'unseen');
-    if (shown.length > 0 && !unseen) rows.push({ el: tr, cells: slots, own: shown.length });
+    if (shown.length > 0 && !unseen && !isPadding(tr, shown, group.rows)) rows.push({ el: tr, cells: slots, own: shown.length });
   }
   return rows;
+}
+
+/** A height that an element has by itself, not by a rule for its kind. */
+const hasOwnHeight = (el) => hasAttribute(el, 'height') || /(^|;)\s*(min-)?height\s*:/i.test(attribute(el, 'style') ?? '');
+
+/**
+ * True for a row that only takes up the place of rows which are not drawn: the
+ * first or last of its group, one cell with nothing in it, a height of its own.
+ */
+function isPadding(tr, cells, all) {
+  if (cells.length !== 1 || (tr !== all[0] && tr !== all[all.length - 1])) return false;
+  const [cell] = cells;
+  return childrenOf(cell).length === 0 && cell.textContent.trim() === '' && (hasOwnHeight(cell) || hasOwnHeight(tr));
 }
 
 class TooLarge extends Error {}

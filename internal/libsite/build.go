@@ -17,7 +17,7 @@ import (
 
 // web holds what the bundles are built from.
 //
-//go:embed web/package.json web/package-lock.json web/build.mjs web/src
+//go:embed web/package.json web/package-lock.json web/build.mjs web/src web/lib
 var web embed.FS
 
 // ErrNoNode says that Node.js or npm is not on this machine.

@@ -1,8 +1,10 @@
-// Bundles each page of src/ into one script, as a site's owner would.
+// Bundles each page of src/ into one script, and one style sheet where it
+// imports one, as a site's owner would.
+import { readdirSync } from "node:fs";
 import { build } from "esbuild";
 
 await build({
-  entryPoints: ["src/react.jsx", "src/datatables.js", "src/aggrid.js"],
+  entryPoints: readdirSync("src").map((name) => "src/" + name),
   outdir: "dist",
   bundle: true,
   minify: true,

@@ -1,24 +1,21 @@
-// AG Grid Community: 2,000 rows, of which the viewport's and a few more are in the document.
+// AG Grid Community: 2,000 rows and 40 columns, of which the viewport's and a
+// few more are in the document; two columns are pinned.
 import { AllCommunityModule, createGrid, ModuleRegistry } from "ag-grid-community";
+import { cell, fetchAll, isWithheld } from "../lib/stations.js";
 
 ModuleRegistry.registerModules([AllCommunityModule]);
 
-const api = createGrid(document.getElementById("years"), {
-  columnDefs: [
-    { field: "year", headerName: "Year", flex: 1 },
-    { field: "easter", headerName: "Easter", flex: 1 },
-    { field: "orthodox", headerName: "Orthodox Easter", flex: 1 },
-    { field: "january_1", headerName: "1 January", flex: 1 },
-    { field: "leap", headerName: "Leap", flex: 1, cellDataType: "text" },
-    { field: "golden", headerName: "Golden number", flex: 1 },
-  ],
-  getRowId: ({ data }) => String(data.year),
+const api = createGrid(document.getElementById("grid"), {
+  columnDefs: [],
+  defaultColDef: { width: 120, cellDataType: "text", valueFormatter: ({ value }) => cell(value) },
+  rowClassRules: { withheld: ({ node }) => isWithheld(node.rowIndex) },
   loading: true,
 });
 
-fetch("/api/aggrid")
-  .then((r) => r.json())
-  .then((table) => {
-    api.setGridOption("rowData", table.rows);
-    api.setGridOption("loading", false);
-  });
+fetchAll().then((table) => {
+  api.setGridOption("columnDefs", table.columns.map((c, i) => ({
+    field: c.key, headerName: c.title, pinned: i === 0 ? "left" : i === table.columns.length - 1 ? "right" : undefined,
+  })));
+  api.setGridOption("rowData", table.rows);
+  api.setGridOption("loading", false);
+});

@@ -1,0 +1,106 @@
+// Pages of a table beyond the words "next" and "previous": numbered pages, a
+// button for more rows, and pages of which a grid draws only a part.
+
+/** All rows of the page of a table that is shown: a grid that draws only some of them is scrolled. */
+async function wholePage(harvest, formed) {
+  const page = new Harvest(harvest.table, formed);
+  noteLinks();
+  page.first = { ...formed, parts: harvest.first.parts };
+  page.place = harvest.place;
+  const stated = formed.kind === 'html' ? null : statedRows(formed);
+  if (stated !== null && (harvest.total === null || stated < harvest.total)) page.total = stated;
+  if (!page.met() || missingColumns(page)) {
+    const scroller = scrollerFor(page);
+    if (drawsInPart(page, scroller)) await scrollWindows(page, scroller);
+  }
+  if (page.torn) tear(harvest, page.note);
+  if (page.shaky || (page.total !== null && !page.met())) {
+    harvest.shaky = true;
+    harvest.note ||= page.note;
+  }
+  more();
+  return page;
+}
+
+/** Lists of pages, by their element, class or label. */
+const PAGE_LISTS = 'nav,ul,ol,[role="navigation"],[class*="pagina" i],[class*="pager" i],[aria-label*="pagina" i]';
+const CURRENT = /(^|[\s_-])(active|current|selected)([\s_-]|$)/i;
+
+/**
+ * The control for the pages of a table that are numbered beside it, with no word
+ * for the next one. Numbers that lead to another document are none.
+ * @returns {{next: (page: number) => Element|null, previous: () => Element|null, beyond: (page: number) => boolean}|null}
+ */
+function numbersOf(el, others, own) {
+  let around = parentElement(el);
+  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
+    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
+    for (const list of find(around, PAGE_LISTS)) {
+      if (contains(el, list) || contains(list, el) || inRowOf(own, list) || !isPageList(list)) continue;
+      return numberedPager(list);
+    }
+    around = parentElement(around);
+  }
+  return null;
+}
+
+const numberOn = (el) => (/^\d{1,5}$/.test(fold(el.textContent)) ? Number(fold(el.textContent)) : null);
+
+/** The controls of a list that bear a number. */
+const numbersIn = (list) => find(list, 'a,button,[role="button"]').filter((c) => numberOn(c) !== null && displayed(c));
+
+/** True for a list of pages that starts at 1, whose controls all stay on this page, and that shows little else. */
+function isPageList(list) {
+  const controls = numbersIn(list);
+  const numbers = new Set(find(list, '*').filter((e) => childrenOf(e).length === 0).map(numberOn).filter((n) => n !== null));
+  return controls.length > 0 && numbers.has(1) && numbers.has(2) && controls.every(staysHere) && fold(list.textContent).length < 200;
+}
+
+function numberedPager(list) {
+  const parent = parentElement(list);
+  const place = () => (isConnected(list) ? list : find(isConnected(parent) ? parent : document, PAGE_LISTS).find(isPageList) ?? null);
+  const control = (number) => (place() === null ? null : numbersIn(place()).find((c) => numberOn(c) === number) ?? null);
+  const isCurrent = (e) => hasAttribute(e, 'aria-current') || CURRENT.test(classOf(e)) || CURRENT.test(classOf(parentElement(e)));
+  return {
+    next: (page) => control(page + 1),
+    // The first page is one press away; on it already, it is marked or its number does nothing.
+    previous: () => (control(1) === null || isCurrent(control(1)) ? null : control(1)),
+    beyond: (page) => place() === null || numbersIn(place()).some((c) => numberOn(c) > page),
+  };
+}
+
+/** Presses the button for more rows that stands beside a table, until it goes, is put out, or does nothing. */
+async function pressMore(harvest, others, own) {
+  for (let i = 0; i < MAX_PAGES && !harvest.met(); i++) {
+    const control = moreBeside(harvest.first.el, others, own);
+    if (control === null || !staysHere(control) || sendsForm(control)) return;
+    const formed = readAgain(harvest);
+    const before = formed === null ? '' : fingerprint(formed);
+    const next = await press(harvest, control, before);
+    if (next === null) return; // leadsOn names the button
+    if (harvest.keys.size > 0) {
+      await scrollAll(harvest); // of a grid that draws in part, the new rows are below
+    } else if (fingerprint(next).startsWith(before)) {
+      harvest.replace(next);
+    } else {
+      harvest.append(next); // the next rows stand in the place of these
+    }
+    harvest.proof = 'end';
+    more();
+  }
+}
+
+/** The control for more rows nearest to a table, as far as no other table is nearer to it. */
+function moreBeside(el, others, own) {
+  let around = parentElement(el);
+  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
+    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
+    const control = moreIn(around, el, own);
+    if (control !== null) return control;
+    around = parentElement(around);
+  }
+  return null;
+}
+
+/** True for a button that sends a form: it would leave the page. */
+const sendsForm = (el) => localName(el) === 'button' && closest(el, 'form') !== null && (attribute(el, 'type') ?? 'submit').toLowerCase() === 'submit';

@@ -1,0 +1,116 @@
+package extract_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+// growingPage loads 20 rows more at each press of its button, up to 90.
+const growingPage = `<section><table id="t"><thead><tr><th>Name<th>Value</thead><tbody></tbody></table><p></p>%s</section>
+<script>
+const tbody = document.querySelector('tbody'), button = document.getElementById('more');
+let at = 0;
+const load = async () => {
+	const rows = await (await fetch('/rows?from=' + at)).json();
+	%s
+	for (const [name, value] of rows.slice(0, Math.max(90 - at, 0))) tbody.insertAdjacentHTML('beforeend', '<tr><td>' + name + '<td>' + value);
+	at += 20;
+	document.querySelector('p').textContent = %s;
+	if (at >= 90) { %s }
+};
+button.onclick = load; load();
+</script>`
+
+func TestButtonForMore(t *testing.T) {
+	t.Parallel()
+	const button = `<button id="more">Load more</button>`
+	for _, test := range []struct {
+		name, button, before, text, end string
+		proof                           extract.Proof
+	}{
+		{"it goes", button, "", `''`, "button.remove()", extract.ProofEnd},
+		{"it is put out", button, "", `''`, "button.disabled = true", extract.ProofEnd},
+		{"it hides", `<a id="more" role="button" href="#">Show more results</a>`, "", `''`, "button.hidden = true", extract.ProofEnd},
+		{"the total is stated", button, "", `'Showing ' + tbody.rows.length + ' of 90'`, "", extract.ProofTotal},
+		{"its rows replace those before", button, "tbody.replaceChildren();", `''`, "button.remove()", extract.ProofEnd},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			page := fmt.Sprintf(growingPage, test.button, test.before, test.text, test.end)
+			_, got, outcome, message := readTable(t, page, recipe.Table{From: "#t"})
+			wantWhole(t, got, outcome, message, 90, test.proof)
+		})
+	}
+}
+
+// TestButtonForMoreLeavesOff: a button that stays but brings nothing, one that would send a form, one that leads elsewhere.
+func TestButtonForMoreLeavesOff(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, button string
+		rows         int
+	}{
+		{"it brings nothing", `<button id="more">Load more</button>`, 90},
+		{"it sends a form", `<form><button id="more">Load more</button></form>`, 20},
+		{"it leads elsewhere", `<a id="more" href="/elsewhere">Load more</a>`, 20},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, got, outcome, message := readTable(t, fmt.Sprintf(growingPage, test.button, "", `''`, ""), recipe.Table{From: "#t"})
+			if outcome != "incomplete" || len(got.Rows) != test.rows || !strings.Contains(message, `beside it stands "Load more"`) {
+				t.Errorf("%d rows, outcome %q: %s", len(got.Rows), outcome, message)
+			}
+		})
+	}
+}
+
+// numberedPage shows 57 rows in pages of 10 with numbers for them and no word for the next one.
+const numberedPage = `<section><table id="t"><thead><tr><th>Name<th>Value</thead><tbody></tbody></table><p></p><%s></%[1]s></section>
+<script>
+const tbody = document.querySelector('tbody'), list = document.querySelector('section').lastElementChild;
+const show = (page) => {
+	tbody.innerHTML = '';
+	for (let i = (page - 1) * 10; i < Math.min(page * 10, 57); i++) tbody.insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
+	list.replaceChildren();
+	for (const n of %s) {
+		const number = document.createElement('%s');
+		number.textContent = n;
+		if (n === page) %s;
+		number.onclick = () => show(n);
+		list.append(number);
+	}
+};
+show(%d);
+</script>`
+
+func TestNumberedPages(t *testing.T) {
+	t.Parallel()
+	const all = "[1, 2, 3, 4, 5, 6]"
+	const near = "[...new Set([1, 2, page - 1, page, page + 1, 6])].filter((n) => n > 0 && n < 7).sort()"
+	for _, test := range []struct {
+		name, list, numbers, control, mark string
+		start                              int
+		message                            string
+	}{
+		{"marked", "nav", all, "button", "number.setAttribute('aria-current', 'page')", 1, ""},
+		{"from a later page", "ul", all, "a", "number.className = 'active'", 4, ""},
+		{"not marked", "nav", near, "button", "number.title = ''", 1, ""},
+		{"not marked, from a later page", "nav", near, "button", "number.title = ''", 3, ""},
+		{"a number is never shown", "nav", "[1, 2, 3, 6]", "button", "number.title = ''", 1, "30 rows were read"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			page := fmt.Sprintf(numberedPage, test.list, test.numbers, test.control, test.mark, test.start)
+			_, got, outcome, message := readTable(t, page, recipe.Table{From: "#t"})
+			if test.message == "" {
+				wantWhole(t, got, outcome, message, 57, extract.ProofEnd)
+			} else if outcome != "incomplete" || !strings.Contains(message, test.message) {
+				t.Errorf("outcome %q: %s", outcome, message)
+			}
+		})
+	}
+}
