@@ -91,13 +91,13 @@ async function collect(harvest, others) {
   harvest.countsItself = named === null && harvest.total === stated;
   if (harvest.table.mode === 'page') return finish(harvest, 'end');
   if (harvest.table.rows === 'visible') return finish(harvest, harvest.met() ? '' : 'none');
-  const pager = pagerOf(el, others) ?? numbersOf(el, others);
+  const pager = pagerOf(el, others) ?? numbersOf(el, others, harvest.formed.rows);
   if (pager !== null) {
     await turnPages(harvest, pager, others);
   } else if (!harvest.met() || missingColumns(harvest)) {
     await scrollAll(harvest);
     await pressMore(harvest, others);
-    const more = harvest.met() ? '' : leadsOn(el, others);
+    const more = harvest.met() ? '' : leadsOn(el, others, harvest.formed.rows);
     if (more !== '') {
       harvest.proof = 'none';
       harvest.note = more;
@@ -166,12 +166,12 @@ const MORE_WORDS = /^((load|show|view|see) (more|all)\b.{0,30}|more( results| ro
  * Words on what beside a table leads to more of its rows, as far as only the
  * recipe can follow it: a link to a next page, numbered pages, a button for more.
  */
-function leadsOn(el, others) {
+function leadsOn(el, others, rows) {
   let around = parentElement(el);
   for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return '';
     const beside = (css) => find(around, css).filter((c) => !contains(el, c) && displayed(c));
-    const more = moreIn(around, el);
+    const more = moreIn(around, el, rows);
     if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"';
     if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page';
     for (const list of beside('[class*="pagination" i],[class*="pager" i],[aria-label*="pagination" i]')) {
@@ -182,12 +182,15 @@ function leadsOn(el, others) {
   return '';
 }
 
-/** A control below an element and beside a table that says it shows more. */
-const moreIn = (around, el) => find(around, 'button,a,[role="button"]').find(
-  (c) => !contains(el, c) && displayed(c) && !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w))) ?? null;
+/** A control below an element that says it shows more, beside a table and in none of the rows. */
+const moreIn = (around, el, rows) => find(around, 'button,a,[role="button"]').find(
+  (c) => !contains(el, c) && displayed(c) && !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w)) &&
+    !rows.some((row) => contains(row.el, c))) ?? null;
 
+/** What tells one row from another, for elements that are rows their text. */
+const printOf = (row) => (row.cells.length > 0 ? textsOf(row.cells).join('\u0001') : fold(row.el.textContent));
 /** What tells one page of a table from another. */
-const fingerprint = (formed) => formed.rows.map((row) => textsOf(row.cells).join('\u0001')).join('\u0002');
+const fingerprint = (formed) => formed.rows.map(printOf).join('\u0002');
 
 /** The rows that a range beside a table may count: those that are drawn, or as many as the grid says it has. */
 const shownRows = (harvest) => Math.max(harvest.count(), harvest.first.kind === 'aria' ? statedRows(harvest.formed) ?? 0 : 0);

@@ -30,12 +30,12 @@ const CURRENT = /(^|[\s_-])(active|current|selected)([\s_-]|$)/i;
  * for the next one. Numbers that lead to another document are none.
  * @returns {{next: (page: number) => Element|null, previous: () => Element|null, beyond: (page: number) => boolean}|null}
  */
-function numbersOf(el, others) {
+function numbersOf(el, others, rows) {
   let around = parentElement(el);
   for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
     for (const list of find(around, PAGE_LISTS)) {
-      if (contains(el, list) || contains(list, el) || !isPageList(list)) continue;
+      if (contains(el, list) || contains(list, el) || !isPageList(list) || rows.some((row) => contains(row.el, list))) continue;
       return numberedPager(list);
     }
     around = parentElement(around);
@@ -71,18 +71,22 @@ function numberedPager(list) {
 /** Presses the button for more rows that stands beside a table, until it goes, is put out, or does nothing. */
 async function pressMore(harvest, others) {
   for (let i = 0; i < MAX_PAGES && !harvest.met(); i++) {
-    const control = moreBeside(harvest.first.el, others);
-    if (control === null || !staysHere(control) || sendsForm(control)) return;
     const formed = readAgain(harvest);
-    const before = formed === null ? '' : fingerprint(formed);
-    const next = await press(harvest, control, before);
+    if (formed === null) return;
+    const control = moreBeside(harvest.first.el, others, formed.rows);
+    if (control === null || !staysHere(control) || sendsForm(control)) return;
+    const before = formed.rows.map(printOf);
+    const next = await press(harvest, control, before.join('\u0002'));
     if (next === null) return; // leadsOn names the button
+    const known = new Set(before);
     if (harvest.keys.size > 0) {
       await scrollAll(harvest); // of a grid that draws in part, the new rows are below
-    } else if (fingerprint(next).startsWith(before)) {
+    } else if (next.rows.length > before.length) {
       harvest.replace(next);
-    } else {
+    } else if (2 * next.rows.filter((row) => known.has(printOf(row))).length < next.rows.length) {
       harvest.append(next); // the next rows stand in the place of these
+    } else {
+      return; // something changed in the rows there were
     }
     harvest.proof = 'end';
     more();
@@ -90,11 +94,11 @@ async function pressMore(harvest, others) {
 }
 
 /** The control for more rows nearest to a table, as far as no other table is nearer to it. */
-function moreBeside(el, others) {
+function moreBeside(el, others, rows) {
   let around = parentElement(el);
   for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
-    const control = moreIn(around, el);
+    const control = moreIn(around, el, rows);
     if (control !== null) return control;
     around = parentElement(around);
   }
