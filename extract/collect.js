@@ -201,8 +201,10 @@ function leadsOn(el, others, own) {
 const moreIn = (around, el, own) => find(around, 'button,a,[role="button"]').find(
   (c) => !contains(el, c) && !inRowOf(own, c) && displayed(c) && !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w))) ?? null;
 
+/** What tells one row from another, for elements that are rows their text. */
+const printOf = (row) => (row.cells.length > 0 ? textsOf(row.cells).join('\u0001') : fold(row.el.textContent));
 /** What tells one page of a table from another. */
-const fingerprint = (formed) => formed.rows.map((row) => textsOf(row.cells).join('\u0001')).join('\u0002');
+const fingerprint = (formed) => formed.rows.map(printOf).join('\u0002');
 
 /** The rows that a range beside a table may count: those that are drawn, or as many as the grid says it has. */
 const shownRows = (harvest) => Math.max(harvest.count(), harvest.first.kind === 'aria' ? statedRows(harvest.formed) ?? 0 : 0);

@@ -72,18 +72,22 @@ function numberedPager(list) {
 /** Presses the button for more rows that stands beside a table, until it goes, is put out, or does nothing. */
 async function pressMore(harvest, others, own) {
   for (let i = 0; i < MAX_PAGES && !harvest.met(); i++) {
+    const formed = readAgain(harvest);
+    if (formed === null) return;
     const control = moreBeside(harvest.first.el, others, own);
     if (control === null || !staysHere(control) || sendsForm(control)) return;
-    const formed = readAgain(harvest);
-    const before = formed === null ? '' : fingerprint(formed);
-    const next = await press(harvest, control, before);
+    const before = formed.rows.map(printOf);
+    const next = await press(harvest, control, before.join('\u0002'));
     if (next === null) return; // leadsOn names the button
+    const known = new Set(before);
     if (harvest.keys.size > 0) {
       await scrollAll(harvest); // of a grid that draws in part, the new rows are below
-    } else if (fingerprint(next).startsWith(before)) {
+    } else if (next.rows.length > before.length) {
       harvest.replace(next);
-    } else {
+    } else if (2 * next.rows.filter((row) => known.has(printOf(row))).length < next.rows.length) {
       harvest.append(next); // the next rows stand in the place of these
+    } else {
+      return; // something changed in the rows there were
     }
     harvest.proof = 'end';
     more();

@@ -114,3 +114,29 @@ func TestNumberedPages(t *testing.T) {
 		})
 	}
 }
+
+// TestElementsByPages: elements that are rows are told apart by their text; a
+// button and numbers inside of them lead nowhere.
+func TestElementsByPages(t *testing.T) {
+	t.Parallel()
+	const cards = `<section><ul id="l"></ul>%s</section><script>
+	const list = document.getElementById('l'), on = document.getElementById('on');
+	let at = 0;
+	const card = (i) => '<li class="card"><b>row ' + i + '</b> <i>' + i * 7 + '</i> <button type="button">Show more</button><nav><button>1</button><button>2</button></nav></li>';
+	const show = () => { %s for (let i = at; i < at + 10; i++) list.insertAdjacentHTML('beforeend', card(i)); if (at === 40) on.%s = true; };
+	on.onclick = () => { at += 10; show(); };
+	show();
+	</script>`
+	for _, test := range []struct{ name, button, before, end string }{
+		{"a button for more", `<button id="on">Load more</button>`, "", "hidden"},
+		{"pages of one length", `<button>Previous</button><button id="on">Next</button>`, "list.replaceChildren();", "disabled"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, got, outcome, message := readTable(t, fmt.Sprintf(cards, test.button, test.before, test.end), recipe.Table{Each: ".card", Columns: []recipe.Column{
+				{Name: "name", CSS: "b"}, {Name: "value", CSS: "i"},
+			}})
+			wantWhole(t, got, outcome, message, 50, extract.ProofEnd)
+		})
+	}
+}

@@ -23,7 +23,7 @@ function numberRows(formed) {
 function nameRows(harvest, formed, scroller) {
   const base = scroller === null ? 0 : upperEdge(scroller) - scroller.scrollTop;
   for (const row of formed.rows) {
-    const box = boxOf(row);
+    const box = rowBox(row);
     row.top = box.top - base;
     row.bottom = box.bottom - base;
     row.name = 'top=' + Math.round(row.top);
@@ -37,7 +37,7 @@ function nameRows(harvest, formed, scroller) {
     if (harvest.byElement) formed.rows.forEach((row) => (row.name = 'place=' + row.place));
     return true;
   }
-  const first = goesOn(last, formed, clientHeight(scroller));
+  const first = followsOn(last, formed, clientHeight(scroller));
   // The second window decides how the rows of this grid are named.
   if (harvest.byElement === undefined) {
     harvest.byElement = first !== null;
@@ -64,7 +64,7 @@ function rename(harvest, prefix) {
  * with the same texts, about where they were. Null where that is not so: grids
  * that use their elements anew, or draw all of them anew, are no evidence.
  */
-function goesOn(last, formed, height) {
+function followsOn(last, formed, height) {
   const same = (a, b) => a.el === b.el && Math.abs(a.top - b.top) < height / 2 &&
     textsOf(a.cells).join('\u0001') === textsOf(b.cells).join('\u0001');
   const [before, after] = [last.rows, formed.rows];

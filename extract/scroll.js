@@ -73,13 +73,13 @@ function spacers(harvest, scroller) {
   const shown = harvest.formed.rows.filter((row) => isConnected(row.el));
   if (shown.length === 0) return false;
   if (scroller === scrollingElement(document)) return false; // other things fill the page
-  const top = shown.reduce((least, row) => Math.min(least, boxOf(row).top), Infinity);
-  const bottom = shown.reduce((most, row) => Math.max(most, boxOf(row).bottom), -Infinity);
+  const top = shown.reduce((least, row) => Math.min(least, rowBox(row).top), Infinity);
+  const bottom = shown.reduce((most, row) => Math.max(most, rowBox(row).bottom), -Infinity);
   return scrollHeight(scroller) - (bottom - top) > Math.max(2 * clientHeight(scroller), 200);
 }
 
 /** Where a row is drawn. A row that has no box of its own is where its cells are. */
-function boxOf(row) {
+function rowBox(row) {
   const box = rectOf(row.el);
   if (box.height > 0) return box;
   const cell = row.cells.find((slot) => slot && isConnected(slot.el));
@@ -212,7 +212,7 @@ async function scrollDown(harvest, scroller, across) {
 /** How far to scroll so that the last row drawn comes to stand first, in px: grids draw more than they show. */
 function reach(formed, scroller) {
   const top = upperEdge(scroller);
-  const last = formed.rows.reduce((best, row) => Math.max(best, boxOf(row).top), 0);
+  const last = formed.rows.reduce((best, row) => Math.max(best, rowBox(row).top), 0);
   return Math.max(last - top, clientHeight(scroller));
 }
 
@@ -283,7 +283,7 @@ function leadOf(formed, scroller) {
   return Math.min(Math.max(topOf(formed.rows) - upperEdge(scroller), 0) + height / 4, height);
 }
 
-const topOf = (rows) => rows.reduce((least, row) => Math.min(least, boxOf(row).top), Infinity);
+const topOf = (rows) => rows.reduce((least, row) => Math.min(least, rowBox(row).top), Infinity);
 const upperEdge = (scroller) => (scroller === scrollingElement(document) ? 0 : rectOf(scroller).top);
 
 /**
@@ -295,7 +295,7 @@ function covers(formed, scroller, lead) {
   const stated = formed.kind === 'aria' ? wholeNumber(formed.el, 'aria-rowcount') ?? 0 : 0;
   if (stated > 0 && formed.rows.some((row) => wholeNumber(row.el, 'aria-rowindex') === stated)) return true;
   const edge = scroller === scrollingElement(document) ? innerHeight : upperEdge(scroller) + clientHeight(scroller);
-  const bottom = formed.rows.reduce((most, row) => Math.max(most, boxOf(row).bottom), -Infinity);
+  const bottom = formed.rows.reduce((most, row) => Math.max(most, rowBox(row).bottom), -Infinity);
   return bottom >= edge - 1;
 }
 
