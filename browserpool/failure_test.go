@@ -104,8 +104,11 @@ func failing() map[string]struct {
 		"endless polling":     {html(`<li>a</li><script>const poll = () => fetch('/slow').then(poll); poll()</script>`), ending{payload: `["a"]`, status: 200}},
 		"event stream":        {html(`<li>a</li><script>new EventSource('/events'); fetch('/events')</script>`), ending{payload: `["a"]`, status: 200}},
 		"goes to about:blank": {html(`<li>a</li><script>location.href = 'about:blank'</script>`), ending{err: browserpool.ErrRefused, status: 200}},
-		"asks for the place": {html(`<script>navigator.geolocation.getCurrentPosition(() => document.write('<li>yes</li>'),
-			e => document.body.innerHTML = '<li>' + e.code + '</li>')</script><body></body>`), ending{payload: `["1"]`, status: 200}},
+		// The page is not quiet before it has its answer, however long that takes.
+		"asks for the place": {html(`<body></body><script>
+			const busy = setInterval(() => document.body.textContent += '.', 10);
+			const end = text => { clearInterval(busy); document.body.innerHTML = '<li>' + text + '</li>' };
+			navigator.geolocation.getCurrentPosition(() => end('yes'), e => end(e.code))</script>`), ending{payload: `["1"]`, status: 200}},
 	}
 }
 

@@ -417,8 +417,7 @@ func TestNextOfALibrary(t *testing.T) {
 	site := libsite.Start(t)
 	i := slices.IndexFunc(site.Pages, func(p libsite.Page) bool { return p.Name == "datatables" })
 	page := site.Pages[i]
-	r := parseText(t, page.Name, page.Recipe+`
-page:
+	r := parseText(t, page.Name, strings.Replace(page.Recipe, "page:\n", `page:
   steps:
     - fill: ".dt-search input"
       value: "C"
@@ -427,7 +426,7 @@ page:
     - fill: ".dt-search input"
       value: ""
   next: {click: ".dt-paging .next"}
-`)
+`, 1))
 	got := try(t, r)
 	if got.Outcome != OK || len(got.Tables[0].Rows) != len(page.Texts) || got.Tables[0].Proof != extract.ProofTotal {
 		t.Fatalf("%s: %s %d rows, proof %s", got.Outcome, got.Message, len(got.Tables[0].Rows), got.Tables[0].Proof)

@@ -24,7 +24,7 @@ var shared struct {
 	err  error
 }
 
-// Pool is the shared pool: one browser, four tabs. It is started by the first
+// Pool is the shared pool: one browser, eight tabs. It is started by the first
 // test that asks, and closed by Main, which the package's TestMain must call.
 func Pool(t testing.TB) *browserpool.Pool {
 	t.Helper()
@@ -39,7 +39,7 @@ func Pool(t testing.TB) *browserpool.Pool {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		shared.pool, shared.err = browserpool.New(ctx, browserpool.Config{
-			Processes: 1, Tabs: 4, Dir: shared.dir, Product: "tabfarm/test (+https://example.org)",
+			Processes: 1, Tabs: 8, Dir: shared.dir, Product: "tabfarm/test (+https://example.org)",
 			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})
 	})

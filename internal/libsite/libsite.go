@@ -101,7 +101,7 @@ func newSite(url string) *Site {
 // recipe is the plainest recipe for a page at url. A page has far more time
 // than it needs: machines that test are busy.
 func (l library) recipe(url string) string {
-	text := fmt.Sprintf("urls: %s\npage: {timeout: 120s}\ntables:\n  %s:\n    from: %s\n", url, l.Name, strconv.Quote(l.from))
+	text := fmt.Sprintf("urls: %s\npage:\n  timeout: 120s\ntables:\n  %s:\n    from: %s\n", url, l.Name, strconv.Quote(l.from))
 	if l.key != "" {
 		text += "    key: [" + l.key + "]\n"
 	}
