@@ -86,7 +86,7 @@ async function aimAt(el, css) {
   if (box.left !== before.left || box.top !== before.top) return new Hindrance('timeout', quote(css) + ' keeps moving');
   const point = middleOf(box);
   if (point === null) return new Hindrance('timeout', quote(css) + ' cannot be brought into the window');
-  const hit = elementAt(document, point.x, point.y);
+  const hit = elementAt(point.x, point.y);
   if (hit !== null && (contains(el, hit) || closest(hit, 'label')?.control === el)) return point;
   showMiddle(el); // it may lie under a bar that stays
   return new Hindrance('timeout', quote(css) + ' is covered by ' + (hit === null ? 'the edge of the window' : nameOf(hit)));
@@ -140,7 +140,7 @@ function selectAll(el) {
 async function fillField(el, css, text, secret) {
   const said = secret ? 'the secret' : quote(text);
   focus(el);
-  if (activeElement(document) !== el) return new Hindrance('timeout', quote(css) + ' does not take the focus');
+  if (focused() !== el) return new Hindrance('timeout', quote(css) + ' does not take the focus');
   if (fieldKind(el) === 'picked') {
     el.value = text;
     tellChange(el);

@@ -16,21 +16,17 @@ const method = (proto, name) => {
 
 const firstChild = getter(Node.prototype, 'firstChild');
 const nextSibling = getter(Node.prototype, 'nextSibling');
-const parentElement = getter(Node.prototype, 'parentElement');
 const nodeType = getter(Node.prototype, 'nodeType');
-const contains = method(Node.prototype, 'contains');
 const comparePosition = method(Node.prototype, 'compareDocumentPosition');
 const localName = getter(Element.prototype, 'localName');
 const attribute = method(Element.prototype, 'getAttribute');
 const setAttribute = method(Element.prototype, 'setAttribute');
 const hasAttribute = method(Element.prototype, 'hasAttribute');
 const matches = method(Element.prototype, 'matches');
-const closest = method(Element.prototype, 'closest');
 const rectOf = method(Element.prototype, 'getBoundingClientRect');
 const clientRects = method(Element.prototype, 'getClientRects');
 const scrollIntoView = method(Element.prototype, 'scrollIntoView');
 const focus = method(HTMLElement.prototype, 'focus');
-const elementAt = method(Document.prototype, 'elementFromPoint');
 const activeElement = getter(Document.prototype, 'activeElement');
 const scrollHeight = getter(Element.prototype, 'scrollHeight');
 const clientHeight = getter(Element.prototype, 'clientHeight');
@@ -49,10 +45,6 @@ const listen = method(EventTarget.prototype, 'addEventListener');
 const unlisten = method(EventTarget.prototype, 'removeEventListener');
 const dispatch = method(EventTarget.prototype, 'dispatchEvent');
 
-/** All elements below root that match, in document order. A selector that is none throws. */
-const find = (root, css) => Array.from(root === document ? findInDocument(root, css) : findInElement(root, css));
-const findOne = (root, css) => find(root, css)[0] ?? null;
-
 /** The child elements of an element. */
 function childrenOf(el) {
   const found = [];
@@ -64,9 +56,6 @@ function childrenOf(el) {
 
 /** The classes of an element; an SVG's className is no string, so the attribute is read. */
 const classOf = (el) => (attribute(el, 'class') ?? '').trim().replace(/\s+/g, ' ');
-
-/** True when a stands before b in the document, or around it. */
-const precedes = (a, b) => (comparePosition(a, b) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
 
 /**
  * A short selector that finds el and nothing else: its id, a class of its own,

@@ -1,7 +1,8 @@
 // Runs in the page's own world before its scripts: counts the timers, frames
 // and idle callbacks that the page has set up and that may still draw, and
 // whether it listens for scrolling. It answers questions of the reading script
-// by events whose name the page does not know, and changes nothing else.
+// by events whose name the page does not know, and opens shadow trees that would
+// be closed; it changes nothing else.
 (() => {
   'use strict';
   const secret = SECRET;
@@ -84,6 +85,14 @@
     id = apply(nativeInterval, this, [call, delay, ...rest]);
     note('v', id, Number(delay) || 0);
     return id;
+  };
+
+  // The reader cannot look into closed shadow trees.
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (init) {
+    const root = apply(attach, this, [init?.mode === 'closed' ? { ...init, mode: 'open' } : init]);
+    apply(dispatch, doc, [new NativeEvent(secret + 's')]);
+    return root;
   };
 
   EventTarget.prototype.addEventListener = function (type, ...rest) {

@@ -35,16 +35,17 @@ const watch = {
 };
 
 const observer = new MutationObserver((records) => noteChanges(records));
-observer.observe(document, {
+const watchTree = (root) => observer.observe(root, {
   subtree: true, childList: true, characterData: true, attributes: true,
   attributeFilter: ['class', 'style', 'hidden', 'aria-busy', 'aria-hidden', 'aria-rowcount', 'aria-rowindex'],
 });
+watchTree(document);
 
 /** Counts a batch of changes if one of them touches what is wanted. */
 function noteChanges(records) {
   let touched = false;
   for (const record of records) {
-    if (record.type === 'childList' && bringsTables(record)) watch.roots = null;
+    if (record.type === 'childList' && bringsTables(record)) watch.roots = shadows.roots = null;
     if (!touched || onlyText(record)) touched = concerns(record) || touched;
   }
   if (!touched) return;

@@ -23,7 +23,7 @@ function isNote(sup, text) {
  */
 function textOf(root, eyes) {
   const only = firstChild(root);
-  if (only !== null && nodeType(only) === 3 && nextSibling(only) === null) return fold(only.data);
+  if (only !== null && nodeType(only) === 3 && nextSibling(only) === null && (!shadows.any || shadowRootOf(root) === null)) return fold(only.data);
   let out = '';
   let left = null; // an inline element that ended just before
   const joins = () => out !== '' && !/\s$/.test(out);
@@ -43,7 +43,7 @@ function textOf(root, eyes) {
     else if (text !== '') append((name === 'sup' ? '^' : '_') + text);
   };
   const walk = (parent, unseen) => {
-    for (let node = firstChild(parent); node !== null; node = nextSibling(node)) {
+    for (const node of shownChildren(parent)) {
       const type = nodeType(node);
       if (type === 3 && !unseen) append(node.data);
       if (type !== 1) continue;

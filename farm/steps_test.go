@@ -439,3 +439,34 @@ func TestNextOfALibrary(t *testing.T) {
 		}
 	}
 }
+
+// TestStepsInShadowTrees: fields and buttons of components are filled and clicked.
+func TestStepsInShadowTrees(t *testing.T) {
+	t.Parallel()
+	s := serve(t, map[string]http.HandlerFunc{"/{$}": document(`<my-search></my-search><script>
+		customElements.define('my-search', class extends HTMLElement {
+			constructor() {
+				super();
+				const root = this.attachShadow({mode: 'closed'});
+				root.innerHTML = '<input id="q"><button>Go</button><div></div>';
+				root.querySelector('button').onclick = (e) => {
+					if (e.isTrusted) root.querySelector('div').innerHTML = '<table id="t"><tr><th>Word<th>N<tr><td>' + root.querySelector('input').value + '<td>1</table>';
+				};
+			}
+		})</script>`)})
+	r := parse(t, "words", s.URL, `
+urls: SITE/
+with: {word: [Rome]}
+page:
+  steps:
+    - fill: "#q"
+      value: "{word}"
+    - click: button
+tables:
+  words: {from: "#t", key: [n]}
+`)
+	got := try(t, r)
+	if got.Outcome != OK || len(got.Tables[0].Rows) != 1 || *got.Tables[0].Rows[0][0] != "Rome" {
+		t.Errorf("%s: %s %+v", got.Outcome, got.Message, got.Tables)
+	}
+}
