@@ -17,7 +17,7 @@ LINT := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 WITH_POSTGRES := go run ./internal/testdb
 # Most of a test's time is waiting for pages to come to rest, so more run at once
 # than there are cores.
-TEST_FLAGS ?= -parallel 8
+TEST_FLAGS ?= -parallel 4
 
 .PHONY: help
 help: ## list the targets
