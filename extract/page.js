@@ -108,19 +108,19 @@
     };
   }
 
-  /** Pending callbacks of at most delay ms whose chain is not older than the last change. */
-  const count = (delay, since) => {
+  /** Pending callbacks of some kinds and of at most delay ms whose chain is not older than the last change. */
+  const count = (kinds, delay, since) => {
     let n = 0;
-    for (const entry of pending.values()) {
+    for (const [name, entry] of pending) {
       const chained = entry.times.length === CHAIN && entry.times[CHAIN - 1] > since;
-      if (entry.delay <= delay && !chained) n++;
+      if (kinds.includes(name[0]) && entry.delay <= delay && !chained) n++;
     }
     return n;
   };
   apply(addListener, doc, [secret + 'q', (question) => {
     const since = Number(question.detail);
     const heard = scrolls || Boolean(window.onscroll) || Boolean(doc.onscroll);
-    const answer = count(SHORT - 1, since) + ' ' + count(LONG, since) + ' ' + (heard ? 1 : 0);
+    const answer = [count('tvfi', SHORT - 1, since), count('tvfi', LONG, since), heard ? 1 : 0, count('fi', LONG, since)].join(' ');
     apply(dispatch, doc, [new NativeEvent(secret + 'a', { detail: answer })]);
   }]);
 })();

@@ -10,6 +10,8 @@ const QUIET = 500;
 const QUIET_EMPTY = 2000;
 /** Timers hold the reading so long after the last change; a poll that never ends must not. */
 const TIMERS_HOLD = 1500;
+/** Frames and idle callbacks hold longer: they come at once, unless the machine has no time for them. So does all that is pending while no row is there. */
+const IDLE_HOLD = 5000;
 /** A spinner beside rows holds so long: below an endless list it stays for ever. */
 const SPINNER_HOLD = 3000;
 /** So often quiet is asked for again while requests were in flight each time. */
@@ -195,22 +197,23 @@ function quietNeeded() {
 
 /** Asks the page's world what it still has to do. */
 function pageTimers() {
-  let answer = '0 0 0';
+  let answer = '0 0 0 0';
   const hear = (event) => (answer = String(event.detail));
   listen(document, SECRET + 'a', hear);
   dispatch(document, new CustomEvent(SECRET + 'q', { detail: String(watch.last) }));
   unlisten(document, SECRET + 'a', hear);
-  const [short, long, scrolls] = answer.split(' ').map(Number);
+  const [short, long, scrolls, soon] = answer.split(' ').map(Number);
   watch.scrolls = scrolls === 1;
-  return { short: short || 0, long: long || 0 };
+  return { short: short || 0, long: long || 0, soon: soon || 0 };
 }
 
 /** True when timers of the page may still draw. Where no row is there yet, longer ones count too. */
 function timersHold(need) {
   const idle = now() - watch.last;
-  if (idle > TIMERS_HOLD && need < QUIET_EMPTY) return false;
+  if (idle > IDLE_HOLD) return false;
   const timers = pageTimers();
-  return need >= QUIET_EMPTY ? idle < 5000 && timers.long > 0 : timers.short > 0;
+  if (timers.soon > 0) return true;
+  return need >= QUIET_EMPTY ? timers.long > 0 : idle <= TIMERS_HOLD && timers.short > 0;
 }
 
 const never = () => new Promise(() => {});

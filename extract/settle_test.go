@@ -57,6 +57,10 @@ func TestSettle(t *testing.T) {
 		{"batches by interval", `let n = 0; const timer = setInterval(() => { add(make(n, 20)); n += 20; if (n === 100) clearInterval(timer); }, 250);`, 100, recipe.Page{Ready: "tbody tr"}},
 		{"frames", `let n = 0; const step = () => { add(make(n, 5)); n += 5; if (n < 100) requestAnimationFrame(step); }; step();`, 100, recipe.Page{Ready: "tbody tr"}},
 		{"idle callbacks", `let n = 0; const step = () => { add(make(n, 5)); n += 5; if (n < 100) requestIdleCallback(step); }; step();`, 100, recipe.Page{Ready: "tbody tr"}},
+		{"an idle callback that waits long", `add(make(0, 5)); requestIdleCallback(() => add(make(5, 95)));
+			const channel = new MessageChannel(), end = performance.now() + 3000;
+			channel.port1.onmessage = () => { const t = performance.now(); while (performance.now() < t + 30); if (t < end) channel.port2.postMessage(0); };
+			channel.port2.postMessage(0);`, 100, recipe.Page{Ready: "tbody tr"}},
 		{"emptied and refilled", `get().then((rows) => { add(rows); setTimeout(() => { body().innerHTML = ''; setTimeout(() => add(make(0, 70)), 80); }, 150); })`, 70, recipe.Page{Ready: "tbody tr"}},
 		{"endless polling", `get().then(add); setInterval(() => fetch('/rows?from=9'), 100);`, 50, recipe.Page{}},
 		{"endless timers", `get().then(add); const tick = () => { document.title = Date.now(); setTimeout(tick, 50); }; tick();`, 50, recipe.Page{}},
