@@ -187,15 +187,18 @@ function leadsOn(el, others, own) {
     if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return '';
     const beside = (css) => find(around, css).filter((c) => !contains(el, c) && !inRowOf(own, c) && displayed(c));
     const more = moreIn(around, el, own);
-    if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"';
-    if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page';
+    if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"' + nextHint();
+    if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page' + nextHint();
     for (const list of beside('[class*="pagination" i],[class*="pager" i],[aria-label*="pagination" i]')) {
-      if (find(list, 'a,button,[role="button"]').filter((c) => /^\d+$/.test(fold(c.textContent))).length > 1) return 'it has numbered pages';
+      if (find(list, 'a,button,[role="button"]').filter((c) => /^\d+$/.test(fold(c.textContent))).length > 1) return 'it has numbered pages' + nextHint();
     }
     around = parentElement(around);
   }
   return '';
 }
+
+/** What the recipe could do about it, or why its `next` did not. */
+const nextHint = () => (job.next ? ', and next ' + quote(job.next.click) + ' matches nothing' : ', which page.next would follow');
 
 /** A control below an element and beside a table that says it shows more. */
 const moreIn = (around, el, own) => find(around, 'button,a,[role="button"]').find(

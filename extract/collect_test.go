@@ -247,9 +247,9 @@ func TestMoreElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, beside, note string }{
 		{"a control that does nothing", `<button>Next</button>`, "the control for the next page changed nothing"},
-		{"a button for more", `<button onclick="x">Show more</button>`, `beside it stands "Show more"`},
-		{"a link to the next page", `<a rel="next" href="/2">2</a>`, "a link leads to its next page"},
-		{"numbered pages", `<ul class="pagination"><li><a href="?p=1">1</a><li><a href="?p=2">2</a></ul>`, "it has numbered pages"},
+		{"a button for more", `<button onclick="x">Show more</button>`, `beside it stands "Show more", which page.next would follow`},
+		{"a link to the next page", `<a rel="next" href="/2">2</a>`, "a link leads to its next page, which page.next would follow"},
+		{"numbered pages", `<ul class="pagination"><li><a href="?p=1">1</a><li><a href="?p=2">2</a></ul>`, "it has numbered pages, which page.next would follow"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -294,7 +294,7 @@ func TestNextThatIsNotThere(t *testing.T) {
 	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
 	k.Page.Next = &recipe.Next{Click: "a.nxt"}
 	v := open(t, url+"/", k, nil)
-	want := "t: 1 row was read and nothing proves that they are all (a link leads to its next page). Name the number that the page states with total, or set rows: visible."
+	want := "t: 1 row was read and nothing proves that they are all (a link leads to its next page, and next \"a.nxt\" matches nothing). Name the number that the page states with total, or set rows: visible."
 	if _, err := extract.Tables(v.reading, nil, k, nil); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
