@@ -114,7 +114,7 @@ func struck(t *testing.T, tab *browserpool.Tab, url string, arrived <-chan struc
 			t.Error("the page did not arrive")
 		}
 	})
-	_, err := tab.Open(t.Context(), browserpool.Request{URL: url, Script: "fetch('/arrived')", Timeout: 3 * time.Second})
+	_, err := tab.Open(t.Context(), browserpool.Request{URL: url, Script: "fetch('/arrived')", Timeout: 20 * time.Second})
 	end := time.Now()
 	cancel()
 	wg.Wait()

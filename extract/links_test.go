@@ -190,7 +190,7 @@ func TestLinksAlone(t *testing.T) {
 	if !errors.As(err, &p) || p.Outcome != "empty" || !strings.Contains(p.Message, `"p a"`) {
 		t.Errorf("no links: %v", err)
 	}
-	v = openFor(t, site+"/restless", k, nil, 3*time.Second)
+	v = openFor(t, site+"/restless", k, nil, 8*time.Second)
 	if _, err = extract.Links(v.reading, k, nil, nil); !errors.As(err, &p) || p.Outcome != "incomplete" {
 		t.Errorf("a page that goes on and on: %v", err)
 	}

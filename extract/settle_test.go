@@ -184,7 +184,7 @@ func TestNeverSettles(t *testing.T) {
 				table.Total = &recipe.Locator{CSS: ".n"}
 			}
 			k := kindOf(table)
-			v := openFor(t, url+"/", k, nil, 3*time.Second)
+			v := openFor(t, url+"/", k, nil, 8*time.Second)
 			if !errors.Is(v.err, browserpool.ErrTimeout) || v.reading.Settled {
 				t.Errorf("settled %t, error is %v", v.reading.Settled, v.err)
 			}
@@ -207,7 +207,7 @@ func TestReadyNeverComes(t *testing.T) {
 	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(fmt.Sprintf(shell, `add(make(0, 20))`))})
 	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
 	k.Page.Ready = ".never"
-	v := openFor(t, url+"/", k, nil, 2*time.Second)
+	v := openFor(t, url+"/", k, nil, 6*time.Second)
 	if _, err := extract.Tables(v.reading, nil, k, nil); err == nil || v.err == nil {
 		t.Errorf("errors are %v and %v", v.err, err)
 	}
