@@ -15,7 +15,7 @@ import (
 )
 
 // slack is what Open may take beyond its deadline, by contract.
-const slack = 2 * time.Second
+const slack = 4 * time.Second
 
 const goodRows = `["good"]`
 

@@ -44,7 +44,7 @@ import (
 //	forget          responses of requests that were begun until now do not count.
 //
 // The script defines on globalThis what it wants called. At the deadline the pool
-// calls __tabfarm_last(), and what that delivers within a second is returned
+// calls __tabfarm_last(), and what that delivers within three seconds is returned
 // beside ErrTimeout; it may return a promise.
 //
 // Requests in flight are fetch, XHR, scripts and whatever else may draw, of the

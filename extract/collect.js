@@ -212,14 +212,23 @@ const fingerprint = (formed) => formed.rows.map(printOf).join('\u0002');
 /** The rows that a range beside a table may count: those that are drawn, or as many as the grid says it has. */
 const shownRows = (harvest) => Math.max(harvest.count(), harvest.first.kind === 'aria' ? statedRows(harvest.formed) ?? 0 : 0);
 
-/** Clicks a control and reads the table when the page has come to rest; null when nothing changed. */
+/** Quiet after a click: its change is what proves the end, unless it took the rows away or shows that it loads. */
+function quietAfterPress() {
+  const need = quietNeeded();
+  return need <= QUIET ? QUIET_PROVED : need;
+}
+
+/** Clicks a control and reads the table when it has changed and the page has come to rest; null when nothing changed. */
 async function press(harvest, control, before) {
   await takeTurn();
   control.click();
   watch.last = now();
-  await settle(() => Math.min(quietNeeded(), QUIET_PROVED));
-  const formed = readAgain(harvest);
-  return formed !== null && fingerprint(formed) !== before ? formed : null;
+  for (const end = now() + QUIET; ; await pause(25)) {
+    await settle(quietAfterPress);
+    const formed = readAgain(harvest);
+    if (formed !== null && fingerprint(formed) !== before) return formed;
+    if (now() >= end) return null;
+  }
 }
 
 /** Collects a table page by page, from its first page on. */

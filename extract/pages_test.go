@@ -140,3 +140,37 @@ func TestElementsByPages(t *testing.T) {
 		})
 	}
 }
+
+// lateWorker shows 50 rows in pages of 10. The rows of a next page come from a
+// worker, which no request and no timer of the page tells of.
+const lateWorker = `<section><table id="t"><thead><tr><th>Name<th>Value</thead><tbody></tbody></table><button>Previous</button><button>Next</button></section><script>
+const worker = new Worker(URL.createObjectURL(new Blob(['onmessage = (e) => setTimeout(() => postMessage(e.data), 600)'])));
+const table = document.getElementById('t'), tbody = table.tBodies[0], [back, on] = document.querySelectorAll('button');
+let at = 0;
+const show = () => {
+	table.className = '';
+	tbody.replaceChildren();
+	for (let i = at; i < at + 10; i++) tbody.insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
+	back.disabled = at === 0; on.disabled = at === 40;
+};
+worker.onmessage = show;
+const turn = (by) => { at += by; %s; worker.postMessage(at); };
+on.onclick = () => turn(10); back.onclick = () => turn(-10);
+show();
+</script>`
+
+// TestLatePage: a page of a table that is empty, or shows that it loads, is waited for.
+func TestLatePage(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]string{
+		"it is empty":           "tbody.replaceChildren()",
+		"it shows a spinner":    "table.className = 'loading'; tbody.rows[0].cells[0].textContent = 'soon'",
+		"it says that it loads": "tbody.innerHTML = '<tr><td colspan=2>Loading…'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, got, outcome, message := readTable(t, fmt.Sprintf(lateWorker, meanwhile), recipe.Table{From: "#t"})
+			wantWhole(t, got, outcome, message, 50, extract.ProofEnd)
+		})
+	}
+}
