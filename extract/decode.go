@@ -37,6 +37,7 @@ type payload struct {
 	Error   string   `json:"error"`
 	Stop    *stop    `json:"stop"`
 	Short   string   `json:"short"`
+	Consent *string  `json:"consent"`
 
 	Embedded []struct {
 		Name  string `json:"name"`
@@ -145,9 +146,12 @@ func decodePart(text []byte, cells, links *int) (*Reading, error) {
 		Cards: p.Cards, Short: clip(p.Short, 1000),
 	}
 	for _, s := range p.Signs {
-		if slices.Contains([]string{"password", "captcha", "denied", "spinner"}, s) && !slices.Contains(r.Signs, s) {
+		if slices.Contains([]string{signPassword, signCaptcha, signDenied, signSpinner}, s) && !slices.Contains(r.Signs, s) {
 			r.Signs = append(r.Signs, s)
 		}
+	}
+	if p.Consent != nil {
+		r.Signs, r.Accept = append(r.Signs, signConsent), clip(*p.Consent, 500)
 	}
 	if p.Stop != nil {
 		var err error

@@ -2,6 +2,7 @@ package extract_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,6 +82,11 @@ func TestSigns(t *testing.T) {
 		{"a hidden login form", `<table><tr><td>1</table><form hidden><input type=password></form>`, nil},
 		{"captcha", `<div class="g-recaptcha" style="height: 20px">x</div>`, []string{"captcha"}},
 		{"denied", `<title>x</title><h1>Access Denied</h1>`, []string{"denied"}},
+		{"a consent page", `<title>Before you continue</title><p>We use cookies.</p><button>No</button><button id="yes">Accept all</button>`, []string{"consent"}},
+		{"a wall over the page", `<p>` + strings.Repeat("News of the day. ", 100) + `</p><div style="position:fixed;inset:0;background:white"><h2>We value your privacy</h2><a role="button" href="#">Alle akzeptieren</a></div>`, []string{"consent"}},
+		{"a wall in a frame", `<p>` + strings.Repeat("News of the day. ", 100) + `</p><iframe title="SP Consent Message" srcdoc="<p>cookies</p>" style="position:fixed;inset:0;width:100%;height:100%"></iframe>`, []string{"consent"}},
+		{"a banner below much text", `<p>` + strings.Repeat("News of the day. ", 100) + `</p><div style="position:fixed;bottom:0">Cookies? <button>Accept</button></div>`, nil},
+		{"a banner on a page with its table", `<table><tr><td>1</table><div style="position:fixed;inset:0">Cookies? <button>Accept</button></div>`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -117,10 +117,11 @@ function answerOf(settled, error = '', stop = undefined) {
   } catch (e) {
     error = wordsOf(e);
   }
+  const bare = state.harvests.length === 0 || state.harvests.some((h) => h.rows.length === 0);
   const answer = {
     version: 1, url: location.href, title: fold(documentTitle(document)),
     lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error, stop,
-    short: state.short || undefined,
+    short: state.short || undefined, consent: bare ? consentWall() : null,
   };
   if (job.embedded) answer.embedded = embeddedJSON();
   if (job.look) answer.cards = cardsOf();

@@ -29,8 +29,12 @@ type Reading struct {
 	Grids   []Grid
 	// Links are those that stand in no row of a grid.
 	Links []Link
-	// Signs are hints that the page is not the one meant: "password", "captcha", "denied", "spinner".
+	// Signs are hints that the page is not the one meant: "password", "captcha",
+	// "denied", "consent", "spinner".
 	Signs []string
+	// Accept finds the button that gives the consent that the page asks for; "" where
+	// it stands in a frame, or nothing is asked.
+	Accept string
 	// Stopped says why the steps of the recipe did not come to their end; nothing was read then.
 	Stopped *Problem
 	// Short says why the parts that the recipe's next leads to are not all there, in

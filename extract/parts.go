@@ -5,7 +5,7 @@ import "slices"
 // join adds what a later part of the page holds. The last part tells how the page
 // stood at its end.
 func (r *Reading) join(later *Reading) {
-	r.URL, r.Title, r.Signs = later.URL, later.Title, later.Signs
+	r.URL, r.Title, r.Signs, r.Accept = later.URL, later.Title, later.Signs, later.Accept
 	r.Settled, r.Stopped, r.Short = later.Settled, later.Stopped, later.Short
 	r.Links = append(r.Links, later.Links...)
 	r.Embedded = append(r.Embedded, later.Embedded...)

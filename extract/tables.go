@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,18 +60,47 @@ func Tables(r *Reading, sources []Source, k *recipe.Kind, vars map[string]string
 	return tables, nil
 }
 
+// The signs of a page that is not the one meant.
+const (
+	signPassword = "password"
+	signCaptcha  = "captcha"
+	signDenied   = "denied"
+	signConsent  = "consent"
+	signSpinner  = "spinner"
+)
+
 // refusal is why the steps stopped, with what the page says of it. A password field
 // says nothing: the steps may have come to fill it.
 func refusal(r *Reading) *Problem {
-	for _, sign := range r.Signs {
-		switch sign {
-		case "captcha":
-			return problemf(outcomeBlocked, "the page asks to solve a captcha (title %q); %s", r.Title, r.Stopped.Message)
-		case "denied":
-			return problemf(outcomeBlocked, "the site refuses the page (title %q); %s", r.Title, r.Stopped.Message)
-		}
+	if p := blocked(r.Stopped, r); p != nil {
+		return p
 	}
 	return r.Stopped
+}
+
+// blocked is a problem whose reason is that the site does not let the page be
+// read; nil where the page shows no sign of that.
+func blocked(p *Problem, r *Reading) *Problem {
+	words := map[string]string{
+		signCaptcha: "the page asks to solve a captcha",
+		signDenied:  "the site refuses the page",
+		signConsent: "the page asks for consent to cookies first",
+	}
+	for _, sign := range r.Signs {
+		word, ok := words[sign]
+		if !ok {
+			continue
+		}
+		advice := ""
+		if sign == signConsent {
+			advice = ". Set page.session to one where it was given"
+			if r.Accept != "" {
+				advice = fmt.Sprintf(". Give it with a step: page: {steps: [{click: %q, optional: true}]}", r.Accept)
+			}
+		}
+		return problemf(outcomeBlocked, "%s (title %q)%s; %s", word, r.Title, advice, p.Message)
+	}
+	return nil
 }
 
 // problemf is a Problem of a table whose name is put in front by Tables.
@@ -113,15 +143,11 @@ func oneTable(r *Reading, sources []Source, t *recipe.Table, vars pageVars) (*Ta
 
 // signed turns "not found" into what the page itself says of the reason.
 func signed(p *Problem, r *Reading) *Problem {
-	for _, sign := range r.Signs {
-		switch sign {
-		case "captcha":
-			return problemf(outcomeBlocked, "the page asks to solve a captcha (title %q); %s", r.Title, p.Message)
-		case "denied":
-			return problemf(outcomeBlocked, "the site refuses the page (title %q); %s", r.Title, p.Message)
-		case "password":
-			return problemf(outcomeSignedOut, "the page asks for a password (title %q). Set page.session; %s", r.Title, p.Message)
-		}
+	if slices.Contains(r.Signs, signPassword) && !slices.Contains(r.Signs, signCaptcha) && !slices.Contains(r.Signs, signDenied) {
+		return problemf(outcomeSignedOut, "the page asks for a password (title %q). Set page.session; %s", r.Title, p.Message)
+	}
+	if b := blocked(p, r); b != nil {
+		return b
 	}
 	return p
 }

@@ -221,6 +221,16 @@ func TestProblems(t *testing.T) {
 		},
 		{"no rows", reading(gridOf("A")), recipe.Table{Name: "t", MinRows: 1}, "empty", "t: the table has no rows. If that is fine, set min_rows: 0."},
 		{"too few rows", reading(gridOf("A", "1")), recipe.Table{Name: "t", MinRows: 10}, "incomplete", "t: 1 row, fewer than min_rows: 10."},
+		{
+			"a question for consent", &extract.Reading{Settled: true, Title: "Before you continue", Signs: []string{"consent"}, Accept: "#yes"},
+			recipe.Table{Name: "t", From: "#x"},
+			"blocked", `t: the page asks for consent to cookies first (title "Before you continue"). Give it with a step: page: {steps: [{click: "#yes", optional: true}]}; no table on the page matches from: "#x".`,
+		},
+		{
+			"a question for consent in a frame", &extract.Reading{Settled: true, Title: "News", Signs: []string{"consent"}},
+			recipe.Table{Name: "t", From: "#x"},
+			"blocked", `t: the page asks for consent to cookies first (title "News"). Set page.session to one where it was given; no table on the page matches from: "#x".`,
+		},
 		{"no table", reading(), recipe.Table{Name: "t", From: "#x"}, "selector_missing", `t: no table on the page matches from: "#x".`},
 		{"no element", reading(), recipe.Table{Name: "t", Each: ".card"}, "selector_missing", `t: nothing on the page matches each: ".card".`},
 		{

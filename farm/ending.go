@@ -40,6 +40,23 @@ func (e *ending) hide(known secrets) {
 	}
 }
 
+// recall tells beside an ending without rows what the page gave in an earlier run:
+// a table that was always full is empty for another reason than one that never was.
+func (w *work) recall(ctx context.Context, p store.Page, e *ending) {
+	if e.outcome != Empty && e.outcome != SelectorMissing {
+		return
+	}
+	earlier, ok, err := w.farm.Store.Earlier(ctx, p)
+	if err != nil || !ok {
+		return // the page's end is told without it
+	}
+	rows := fmt.Sprintf("%d rows", earlier.Rows)
+	if earlier.Rows == 1 {
+		rows = "1 row"
+	}
+	e.message = strings.TrimSpace(fmt.Sprintf("%s In run %d, on %s, it gave %s.", e.message, earlier.Run, earlier.At.UTC().Format(time.DateOnly), rows))
+}
+
 // success is the ending of a page whose tables and links are all fine.
 func success(rows *pageRows) *ending {
 	e := &ending{outcome: OK}

@@ -1,10 +1,17 @@
 package farm
 
 import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tabfarm/tabfarm/browserpool"
+	"github.com/tabfarm/tabfarm/internal/demosite"
 )
 
 func TestRetryAfter(t *testing.T) {
@@ -39,6 +46,42 @@ func TestHTTPErrorTriesAgainWhatMayHeal(t *testing.T) {
 		}
 		if (e.push > 0) != (status == 429 || status == 503) {
 			t.Errorf("HTTP %d pushes the host's clock by %s", status, e.push)
+		}
+	}
+}
+
+// TestEarlierRows: a page without rows that gave some before says so, also where
+// none is fine.
+func TestEarlierRows(t *testing.T) {
+	t.Parallel()
+	var gone atomic.Bool
+	site := serve(t, map[string]http.HandlerFunc{
+		"/{page}": func(w http.ResponseWriter, r *http.Request) {
+			body := `<table id="t"><thead><tr><th>Name</thead><tbody><tr><td>a<tr><td>b</table>`
+			if gone.Load() {
+				body = map[string]string{"renamed": `<table id="u"><tr><td>a</table>`}[r.PathValue("page")]
+				if body == "" {
+					body = `<table id="t"><thead><tr><th>Name</thead></table>`
+				}
+			}
+			document(body)(w, r)
+		},
+	})
+	b := newBench(t, demosite.Options{})
+	const text = "urls: [SITE/a, SITE/renamed]\ntables: {t%d: {from: '#t', key: [name]%s}}"
+	for _, lenient := range []string{"", ", min_rows: 0"} {
+		gone.Store(false)
+		r := parse(t, "earlier"+strconv.Itoa(len(lenient)), site.URL, fmt.Sprintf(text, len(lenient), lenient))
+		first := b.run(r, SubmitOptions{})
+		gone.Store(true)
+		second := b.run(r, SubmitOptions{})
+		got := b.query(fmt.Sprintf(`select outcome, substring(regexp_replace(message, '\d{4}-\d\d-\d\d', 'a day') from 'In run.*') from tabfarm.pages where run = %d order by url`, second.RunID))
+		words := fmt.Sprintf("In run %d, on a day, it gave 2 rows.", first.RunID)
+		if diff := cmp.Diff([]string{"empty|" + words, "selector_missing|" + words}, got); diff != "" {
+			t.Errorf("%q: pages (-want +got):\n%s", lenient, diff)
+		}
+		if want := 2 - len(lenient)/12; second.Failed != want {
+			t.Errorf("%q: %d pages failed, want %d", lenient, second.Failed, want)
 		}
 	}
 }

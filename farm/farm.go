@@ -31,6 +31,7 @@ type Store interface {
 	Query(ctx context.Context, sql string, args ...any) (*store.Rows, error)
 	Links(ctx context.Context, id int64) ([]store.KindLinks, error)
 	Pages(ctx context.Context, f store.PageFilter) ([]store.PageInfo, error)
+	Earlier(ctx context.Context, p store.Page) (store.Earlier, bool, error)
 }
 
 // Config is what a Farm works with.

@@ -46,14 +46,18 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 			return errors.Join(err, w.giveBack(ctx, v, p))
 		}
 	}
+	if end == nil {
+		end = success(rows)
+	}
 	end.hide(known)
+	w.recall(ctx, p, end)
 	if end.failed() {
 		if wait, again := w.again(p, end); again {
 			return w.retry(ctx, v, p, end, wait)
 		}
-		return w.finish(ctx, v, p, end, nil, start)
+		rows = nil
 	}
-	return w.finish(ctx, v, p, success(rows), rows, start)
+	return w.finish(ctx, v, p, end, rows, start)
 }
 
 // pageRows is what was read of one page: its rows before their types, and its links.
