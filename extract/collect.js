@@ -74,6 +74,7 @@ class Harvest {
 function prepare(table, formed) {
   giveRoles(formed, { skip: table.skip, above: table.fields.map((f) => f.above).filter(Boolean) });
   readFields(formed.rows, table.fields);
+  readAttributes(formed.rows, table.attrs);
   readLinks(table, formed.rows);
   return formed;
 }

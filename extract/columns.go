@@ -36,10 +36,11 @@ type resolver struct {
 	from  []origin // by column of the table
 }
 
-// origin says where the cells of a column come from: a column of the sheet, a
-// field, a variable, or the section label.
+// origin says where the cells of a column come from: a column of the sheet, an
+// attribute in its cells, a field, a variable, or the section label.
 type origin struct {
 	column   int // of the sheet, -1 for none
+	attr     string
 	field    string
 	variable *string
 	section  bool
@@ -102,6 +103,10 @@ func (r *resolver) listed() (map[int]*recipe.Column, *Problem) {
 		switch {
 		case isField(*c):
 			o.field = c.Name
+		case ofCell(*c):
+			if o.column, o.attr = r.find(c.Header, false), c.Attr; o.column < 0 && !c.Optional {
+				return nil, r.noColumn(c.Header)
+			}
 		case c.Var != "":
 			if value, known := r.vars.values[c.Var]; known {
 				o.variable = &value
@@ -111,7 +116,7 @@ func (r *resolver) listed() (map[int]*recipe.Column, *Problem) {
 			if text == "" {
 				text = c.Name
 			}
-			at := r.find(text)
+			at := r.find(text, true)
 			if at >= 0 {
 				r.used[at] = true
 				o.column = at
@@ -175,8 +180,8 @@ func (r *resolver) pageColumns(headers map[int]*recipe.Column) {
 
 // find gives the column of the sheet whose header is text: as shown, without
 // case and marks, by its SQL name, or by its lowest level where only one has it.
-// -1 is none.
-func (r *resolver) find(text string) int {
+// -1 is none. free leaves out those that the recipe lists already.
+func (r *resolver) find(text string, free bool) int {
 	tests := []func(h head) bool{
 		func(h head) bool { return h.shown == text },
 		func(h head) bool { return strings.EqualFold(h.shown, text) },
@@ -186,14 +191,14 @@ func (r *resolver) find(text string) int {
 	}
 	for _, test := range tests {
 		for i, h := range r.s.columns {
-			if !r.used[i] && test(h) {
+			if !(free && r.used[i]) && test(h) {
 				return i
 			}
 		}
 	}
 	found := -1
 	for i, h := range r.s.columns {
-		if !r.used[i] && bare(h.last) != "" && bare(h.last) == bare(text) {
+		if !(free && r.used[i]) && bare(h.last) != "" && bare(h.last) == bare(text) {
 			if found >= 0 {
 				return -1
 			}
@@ -266,6 +271,10 @@ func (o *origin) cell(row *sheetRow) Cell {
 		c.Text = o.variable
 	case o.field != "":
 		c.Text = row.fields[o.field]
+	case o.attr != "":
+		if values := row.attrs[o.attr]; o.column >= 0 && o.column < len(values) {
+			c.Text = values[o.column]
+		}
 	case o.column >= 0 && o.column < len(row.cells):
 		c = row.cells[o.column]
 	}
@@ -302,6 +311,9 @@ func (r *resolver) absent() *Problem {
 			if c := plain.cell(&r.s.rows[i]); c.Text != nil && *c.Text != "" {
 				return problemf(outcomeMissing, "match of column %s (%s) fits no row, not even %q.", o.listed.Name, o.listed.Match, clip(*c.Text, 80))
 			}
+		}
+		if o.attr != "" {
+			return problemf(outcomeMissing, "no row has column %s: nothing under the header %q has an attribute %q.", o.listed.Name, o.listed.Header, o.attr)
 		}
 		if o.field == "" {
 			continue // a column of the page that is empty

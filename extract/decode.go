@@ -83,8 +83,9 @@ type gridRow struct {
 	Role   string             `json:"r"`
 	Fields map[string]*string `json:"f"`
 	Class  string             `json:"k"`
-	Hrefs  []*string          `json:"h"`
-	Links  []Link             `json:"l"`
+	// Attrs are wanted attributes of the cells, by name.
+	Attrs map[string][]*string `json:"a"`
+	Links []Link               `json:"l"`
 }
 
 // Decode checks and decodes the payload of the script: one for each part of the
@@ -222,12 +223,17 @@ func (g *grid) check(cells, links *int) (Grid, error) {
 				return Grid{}, fmt.Errorf("span at column %d of %d", at, len(row.Cells))
 			}
 		}
-		if len(row.Hrefs) > 0 && len(row.Hrefs) != len(row.Cells) {
-			return Grid{}, fmt.Errorf("%d hrefs of %d cells", len(row.Hrefs), len(row.Cells))
+		for name, values := range row.Attrs {
+			if err := count(values, cells); err != nil {
+				return Grid{}, err
+			}
+			if len(values) != len(row.Cells) {
+				return Grid{}, fmt.Errorf("%d values of attribute %q in %d cells", len(values), name, len(row.Cells))
+			}
 		}
 		out.Rows[i] = GridRow{
 			Cells: row.Cells, Spans: row.Spans, Role: row.Role, Fields: row.Fields, Class: clip(row.Class, 1000),
-			Links: row.Links, Hrefs: row.Hrefs,
+			Links: row.Links, Attrs: row.Attrs,
 		}
 	}
 	return out, nil

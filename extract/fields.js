@@ -1,5 +1,5 @@
-// Columns that are looked for beside the cells of a row: by css inside the row
-// or in the whole page, by attribute, or upwards in the document.
+// Columns that are looked for beside the texts of a row's cells: by css inside the
+// row or in the whole page, by attribute, or upwards in the document.
 
 /** The text or attribute of an element; null when there is no element. */
 function fieldText(el, field) {
@@ -28,6 +28,21 @@ function readFields(rows, fields) {
       if (field.page) row.fields[field.name] = whole.get(field.name);
       else if (field.above) row.fields[field.name] = fieldText(nearestAbove(row.el, above.get(field.name)), field);
       else row.fields[field.name] = fieldText(field.css ? inRow(row, field.css) : row.el, field);
+    }
+  }
+}
+
+/** Reads the attributes that the recipe wants of the cells of rows: the cell's own, else that of the first element in it that has one. */
+function readAttributes(rows, names) {
+  for (const name of names ?? []) {
+    const css = '[' + CSS.escape(name) + ']';
+    for (const row of rows) {
+      for (const slot of row.cells) {
+        if (!slot) continue;
+        const el = matches(slot.el, css) ? slot.el : findOne(slot.el, css);
+        slot.attrs ??= {};
+        slot.attrs[name] = el === null ? null : attribute(el, name);
+      }
     }
   }
 }

@@ -53,6 +53,14 @@ func TestFieldsAndJoinedTables(t *testing.T) {
 		}}, "name|founded\nAcme|1 May 1990"},
 		{"elements without columns", `<ul><li>one<li>two</ul>`, recipe.Table{Each: "li"}, "text\none\ntwo"},
 		{"a variable in from", `<table id="1 x"><tr><td>1</table><table><tr><td>2<td>3</table>`, recipe.Table{From: "#{id}"}, "column_1\n1"},
+		{
+			"links of cells, in tables of other orders", `<table><tr><th>Team<th>Day<tr><td><b>A</b> <a href="/t/1">A</a><td data-order="2">two<tr><td>B<td data-order="1">one</table>
+				<table><tr><th>Day<th>Team<tr><td data-order="3">three<td><a href="/t/3"><b>C</b></a></table>`,
+			recipe.Table{From: "table", Columns: []recipe.Column{
+				{Name: "team", Header: "Team"}, {Name: "team_url", Header: "Team", Attr: "href", Match: `/t/(\d)`}, {Name: "n", Header: "day", Attr: "data-order"},
+			}},
+			"team_url|n|team|day\n1|2|A A|two\nNULL|1|B|one\n3|3|C|three",
+		},
 		{"rows skipped", `<table><tr><th>A<th>B<tr><td>1<td>2<tr class="sum"><td>3<td>4</table>`, recipe.Table{Skip: "tr.sum"}, "a|b\n1|2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

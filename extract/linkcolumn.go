@@ -48,10 +48,11 @@ func linkColumn(s *sheet, column int, c Column) *LinkColumn {
 }
 
 func linkOf(row *sheetRow, column int) string {
-	if column >= len(row.hrefs) || row.hrefs[column] == nil {
+	hrefs := row.attrs["href"]
+	if column >= len(hrefs) || hrefs[column] == nil {
 		return ""
 	}
-	return *row.hrefs[column]
+	return *hrefs[column]
 }
 
 // linkValues cuts the ids out of the links of a column; "" where there is none.
@@ -131,7 +132,7 @@ func extension(path string) string {
 // would find the wrong one.
 func othersHold(s *sheet, column int, part string) bool {
 	for i := range s.rows {
-		for j := range s.rows[i].hrefs {
+		for j := range s.rows[i].attrs["href"] {
 			if j != column && strings.Contains(linkOf(&s.rows[i], j), part) {
 				return true
 			}

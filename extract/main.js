@@ -48,7 +48,7 @@ function gridOf(harvest) {
     table: harvest.table.name, part: harvest.id, kind: formed.kind,
     selector: formed.kind === 'each' ? harvest.table.css : selectorOf(wholeOf(formed)),
     caption: formed.caption, header: formed.head.map(texts), foot: formed.foot.map(texts),
-    rows: harvest.rows.map((row) => rowOf(row, columns, texts)),
+    rows: harvest.rows.map((row) => rowOf(row, columns, texts, harvest.table.attrs ?? [])),
     proof: harvest.proof || 'none', total: harvest.total, note: harvest.note,
   };
   if (job.look) grid.classes = classOf(formed.el).split(' ').filter(Boolean);
@@ -77,22 +77,19 @@ function keptColumns(harvest) {
   return all.filter((i) => used.has(i));
 }
 
-function rowOf(row, columns, texts) {
+function rowOf(row, columns, texts, attrs) {
   const out = { c: texts(row) };
   const wide = columns.flatMap((column, i) => (row.cells[column]?.wide ? [i] : []));
   if (wide.length > 0) out.s = wide;
   if (row.role) out.r = row.role;
   if (row.fields) out.f = row.fields;
-  if (job.look) out.h = columns.map((i) => hrefIn(row.cells[i]));
+  for (const name of attrs) {
+    out.a ??= {};
+    out.a[name] = columns.map((i) => row.cells[i]?.attrs?.[name] ?? null);
+  }
   if (row.links?.length > 0) out.l = row.links;
   if (row.cls ?? classOf(row.el)) out.k = (row.cls ?? classOf(row.el)).slice(0, 200);
   return out;
-}
-
-/** Where the first link of a cell leads, as it is written; null for none. */
-function hrefIn(slot) {
-  const link = slot ? (matches(slot.el, 'a[href]') ? slot.el : findOne(slot.el, 'a[href]')) : null;
-  return link === null ? null : attribute(link, 'href');
 }
 
 /** What is sent of an error. */

@@ -96,9 +96,9 @@ type GridRow struct {
 	Fields map[string]*string
 	// Class names the row for messages: its class list.
 	Class string
-	// Hrefs holds where the first link of each cell leads, as written; nil for none.
-	// It is read by LookScript alone.
-	Hrefs []*string
+	// Attrs holds, by name, attributes of the cells or of the first element in each
+	// that has one; nil for none. Those are read that the recipe wants.
+	Attrs map[string][]*string
 	Links []Link // that stand in the row
 }
 

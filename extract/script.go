@@ -48,7 +48,7 @@ type job struct {
 	Tables   []jobTable `json:"tables"`
 	Links    []string   `json:"links"` // CSS, by place in Kind.Links
 	JSONOnly bool       `json:"jsonOnly,omitempty"`
-	Look     bool       `json:"look,omitempty"`     // links of cells come with the rows
+	Look     bool       `json:"look,omitempty"`     // classes and elements that repeat come too
 	Embedded bool       `json:"embedded,omitempty"` // so does JSON that the document holds
 	Steps    []jobStep  `json:"steps,omitempty"`
 	// Vars are the page's variables, where a step is JavaScript.
@@ -89,6 +89,7 @@ type jobTable struct {
 	Total    *jobTotal  `json:"total,omitempty"`
 	Optional bool       `json:"optional,omitempty"`
 	Fields   []jobField `json:"fields"`
+	Attrs    []string   `json:"attrs,omitempty"` // wanted of the cells
 }
 
 type jobTotal struct {
@@ -145,7 +146,7 @@ func Script(k *recipe.Kind, vars, secrets map[string]string, all bool) (string, 
 func LookScript(timeout time.Duration) (string, error) {
 	return script(job{
 		Timeout: timeout.Milliseconds(), Look: true, Embedded: true,
-		Tables: []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}}, Links: []string{},
+		Tables: []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}, Attrs: []string{"href"}}}, Links: []string{},
 	})
 }
 
@@ -223,6 +224,9 @@ func tableJob(t *recipe.Table, vars map[string]string) jobTable {
 		j.Mode = "largest"
 	}
 	for _, c := range t.Columns {
+		if ofCell(c) && !slices.Contains(j.Attrs, c.Attr) {
+			j.Attrs = append(j.Attrs, c.Attr)
+		}
 		if isField(c) {
 			css, page := strings.CutPrefix(c.CSS, "page >>")
 			j.Fields = append(j.Fields, jobField{
@@ -241,8 +245,11 @@ const textColumn = "text"
 
 // isField says that a column is looked for beside the header.
 func isField(c recipe.Column) bool {
-	return c.CSS != "" || c.Attr != "" || c.Above != ""
+	return c.CSS != "" || c.Attr != "" && c.Header == "" || c.Above != ""
 }
+
+// ofCell says that a column is an attribute of what stands under a header.
+func ofCell(c recipe.Column) bool { return c.Attr != "" && c.Header != "" }
 
 // fillCSS fills the variables of a selector, escaped so that a value is always
 // one word of it or part of a quoted string.

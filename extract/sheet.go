@@ -34,7 +34,7 @@ type sheetRow struct {
 	fields  map[string]*string
 	class   string
 	section *string
-	hrefs   []*string // by column of the grid
+	attrs   map[string][]*string // by name, then by column
 	links   []Link
 }
 
@@ -121,8 +121,19 @@ func (s *sheet) addRows(g *Grid, where []int) {
 			continue
 		}
 		r := sheetRow{
-			fields: row.Fields, class: row.Class, section: section, links: row.Links, hrefs: row.Hrefs,
+			fields: row.Fields, class: row.Class, section: section, links: row.Links,
 			cells: make([]Cell, len(s.columns)),
+		}
+		for name, values := range row.Attrs {
+			if r.attrs == nil {
+				r.attrs = map[string][]*string{}
+			}
+			r.attrs[name] = make([]*string, len(s.columns))
+			for j, value := range values {
+				if j < len(where) {
+					r.attrs[name][where[j]] = value
+				}
+			}
 		}
 		for j, text := range row.Cells {
 			if j < len(where) {

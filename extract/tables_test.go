@@ -234,6 +234,16 @@ func TestProblems(t *testing.T) {
 		{"no table", reading(), recipe.Table{Name: "t", From: "#x"}, "selector_missing", `t: no table on the page matches from: "#x".`},
 		{"no element", reading(), recipe.Table{Name: "t", Each: ".card"}, "selector_missing", `t: nothing on the page matches each: ".card".`},
 		{
+			"no link under a header", reading(gridOf("Team|G", "a|1")),
+			recipe.Table{Name: "t", Columns: []recipe.Column{{Name: "team_url", Header: "Team", Attr: "href"}}},
+			"selector_missing", `t: no row has column team_url: nothing under the header "Team" has an attribute "href".`,
+		},
+		{
+			"no header to take a link from", reading(gridOf("Team|G", "a|1")),
+			recipe.Table{Name: "t", Columns: []recipe.Column{{Name: "team_url", Header: "Club", Attr: "href"}}},
+			"selector_missing", `t: no column "Club". The page has: Team, G.`,
+		},
+		{
 			"no field", reading(noField),
 			recipe.Table{Name: "t", Columns: []recipe.Column{{Name: "id", CSS: "a", Attr: "href"}}},
 			"selector_missing", `t: no row has column id: nothing matches css: "a", attr: "href".`,

@@ -308,9 +308,8 @@ func (c *checker) column(v value, col *Column, t *Table, s *scope) {
 	if !ok {
 		return
 	}
-	o.exclusive("a value stands in one place (attr goes with css alone)", "header", "css", "above", "var")
-	o.exclusive("attr is read from the element that css names, or from the row's own", "attr", "header")
-	o.exclusive("attr is read from the element that css names, or from the row's own", "attr", "above")
+	o.exclusive("a value stands in one place (attr goes with css or header)", "header", "css", "above", "var")
+	o.exclusive("attr is read from the element that css names, from what stands under header, or from the row's own", "attr", "above")
 	o.exclusive("a variable has no attributes", "attr", "var")
 	if f, ok := o.get("header"); ok {
 		col.Header, _ = f.text("the header as the page shows it")
