@@ -58,8 +58,20 @@ function childrenOf(el) {
 const classOf = (el) => (attribute(el, 'class') ?? '').trim().replace(/\s+/g, ' ');
 
 /**
+ * Names that a library or a build makes up, other ones at the next load or the
+ * next build: hashes, long numbers, React's useId, and what some libraries count.
+ */
+const MADE_UP = [
+  /(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}/i, /\d{5,}/, /:r[0-9a-z]*:|[\u00ab\u00bb]/, /^_r_/,
+  /^(ember|ext-gen|yui_|gwt-uid|ui-id|headlessui|radix|react-select|mui|jqx|cdk|mat-|:)[\w-]*\d/i, /^(css|sc|jss|emotion)-?[a-z]*\d\w*$/i,
+  /[-_](?=\w*\d)(?=\w*[a-z])(?=\w*[A-Z])[A-Za-z0-9]{5,8}$/,
+];
+const madeUp = (name) => MADE_UP.some((form) => form.test(name));
+
+/**
  * A short selector that finds el and nothing else: its id, a class of its own,
- * or the way from the nearest ancestor that has one.
+ * or the way from the nearest ancestor that has one. Names that are made up do
+ * not count.
  */
 function selectorOf(el) {
   const only = (css) => {
@@ -70,9 +82,9 @@ function selectorOf(el) {
   for (let node = el; node !== null; node = parentElement(node)) {
     const id = attribute(node, 'id');
     const names = [];
-    if (id) names.push('#' + CSS.escape(id));
+    if (id && !madeUp(id)) names.push('#' + CSS.escape(id));
     for (const name of classOf(node).split(' ')) {
-      if (name) names.push(localName(node) + '.' + CSS.escape(name));
+      if (name && !madeUp(name)) names.push(localName(node) + '.' + CSS.escape(name));
     }
     names.push(localName(node));
     for (const name of names) {
