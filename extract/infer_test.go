@@ -2,6 +2,8 @@ package extract_test
 
 import (
 	"math/big"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -271,4 +273,41 @@ func FuzzJSON(f *testing.F) {
 		k := kindOf(recipe.Table{JSON: &recipe.JSONSource{URL: ""}})
 		_, _ = extract.Tables(&extract.Reading{Settled: true}, []extract.Source{{URL: "x", Body: body}}, k, nil)
 	})
+}
+
+// TestTypesAsDocumented holds the table of types in docs/reading.md: each example
+// alone is of the type of its line, or text where it is not taken.
+func TestTypesAsDocumented(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../docs/reading.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(doc), "| type | taken | not taken, and so text |\n|---|---|---|\n")
+	if !found {
+		t.Fatal("docs/reading.md has no table of types")
+	}
+	example := regexp.MustCompile("`([^`]+)`")
+	n := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 {
+			break
+		}
+		word, _, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(cells[1], ",", " ")), " ")
+		for column, want := range map[int]string{2: word, 3: string(recipe.Text)} {
+			for _, m := range example.FindAllStringSubmatch(cells[column], -1) {
+				if len(m[1]) == 1 {
+					continue // a mark, and no value
+				}
+				n++
+				if rule, _ := extract.Infer("x", "x", "en", []extract.Cell{{Text: &m[1]}}); string(rule.Type) != want {
+					t.Errorf("%q is %s, and documented as %s", m[1], rule, want)
+				}
+			}
+		}
+	}
+	if n < 25 {
+		t.Errorf("%d examples were found", n)
+	}
 }
