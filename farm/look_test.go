@@ -30,6 +30,10 @@ func TestLookGivesTheRowsOfTheHand(t *testing.T) {
 		{"/years", "year", "from: '[role=grid]'\n    key: [year]"},
 		{"/planets", "planet", "from: table.figures\n    key: [planet]"},
 		{"/standings?season=2022-23", "team, w, l, pct, gb", "from: table.standings\n    skip: tr.division\n    key: [team]"},
+		{"/years?load=window", "year, easter", "from: '[role=grid]'\n    key: [year]"},
+		{"/terms", "_row, term, parity", "from: table.figures"},
+		{"/slow?delay=1s", "date, weekday", "from: table.figures\n    key: [date]"},
+		{"/headers", "header", "from: table.figures\n    key: [header]"},
 		{"/batches", "symbol", "from: table.figures\n    key: [symbol]"},
 		{"/notes", "note, octave, frequency", "each: .card\n    key: [note]\n    columns:\n      note: {attr: data-note}\n      octave: {attr: data-octave}\n      frequency: {attr: data-frequency}"},
 	} {
@@ -60,7 +64,7 @@ func TestLookGivesTheRowsOfTheHand(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
 				t.Errorf("%d rows (-by hand +by look):\n%s\n%s", len(want), diff, look.Recipe)
 			}
-			if look.Tables[0].Problem != nil || len(look.Tables[0].Key) == 0 {
+			if keyed := strings.Contains(test.hand, "key:"); look.Tables[0].Problem != nil || (len(look.Tables[0].Key) > 0) != keyed {
 				t.Errorf("key %q, %v", look.Tables[0].Key, look.Tables[0].Problem)
 			}
 		})
