@@ -69,7 +69,9 @@ function middleOf(box) {
   return right > left && bottom > top ? { x: (left + right) / 2, y: (top + bottom) / 2 } : null;
 }
 
-const showMiddle = (el) => scrollIntoView(el, { block: 'center', inline: 'center', behavior: 'instant' });
+function showMiddle(el) {
+  scrollIntoView(el, { block: 'center', inline: 'center', behavior: 'instant' }); // newer browsers give a promise
+}
 
 /**
  * Where to click so that el gets the click. It is brought into the window, must

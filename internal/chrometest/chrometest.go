@@ -25,7 +25,8 @@ var shared struct {
 }
 
 // Pool is the shared pool: one browser, eight tabs. It is started by the first
-// test that asks, and closed by Main, which the package's TestMain must call.
+// test that asks, and closed by Main, which the package's TestMain must call. As in
+// the program TABFARM_BROWSER_PATH names another Chrome than the one that is found.
 func Pool(t testing.TB) *browserpool.Pool {
 	t.Helper()
 	shared.once.Do(func() {
@@ -39,7 +40,7 @@ func Pool(t testing.TB) *browserpool.Pool {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		shared.pool, shared.err = browserpool.New(ctx, browserpool.Config{
-			Processes: 1, Tabs: 8, Dir: shared.dir, Product: "tabfarm/test (+https://example.org)",
+			Path: os.Getenv("TABFARM_BROWSER_PATH"), Processes: 1, Tabs: 8, Dir: shared.dir, Product: "tabfarm/test (+https://example.org)",
 			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})
 	})
