@@ -34,6 +34,14 @@ func TestRowsOfJSON(t *testing.T) {
 		{"arrays without", `{"data":[["a",1],["b",2]]}`, "", "c1|c2\n\"a\"|1\n\"b\"|2"},
 		{"chart rows", `google.visualization.Query.setResponse({"table":{"cols":[{"id":"A","label":"Name"},{"id":"B","label":"Pts"}],"rows":[{"c":[{"v":"x"},{"v":1.0,"f":"1"}]}]}});`, "", "name|pts\n\"x\"|1.0"},
 		{"edges of nodes", `{"data":{"edges":[{"node":{"id":1}},{"node":{"id":2}}]}}`, "", "id\n1\n2"},
+		{
+			"resources with attributes", `{"data":[{"type":"team","id":"7","attributes":{"name":"A","wins":3,"id":9}},{"type":"team","id":"8","attributes":{"name":"B","wins":4,"id":10}}],"meta":{"total":2}}`, "",
+			"type|id|name|wins|attributes_id\n\"team\"|\"7\"|\"A\"|3|9\n\"team\"|\"8\"|\"B\"|4|10",
+		},
+		{
+			"features", `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"name":"A","pop":1},"geometry":{"type":"Point","coordinates":[1,2]}},{"type":"Feature","properties":{"name":"B","pop":2},"geometry":null}]}`, "",
+			"type|name|pop|geometry_type|geometry_coordinates|geometry\n\"Feature\"|\"A\"|1|\"Point\"|[1,2]|NULL\n\"Feature\"|\"B\"|2|NULL|NULL|NULL",
+		},
 		{"prefixed", ")]}',\n[{\"a\":1}]", "", "a\n1"},
 		{"lines", "{\"a\":1}\n{\"a\":2}", "", "a\n1\n2"},
 		{"one object", `{"a":1,"b":{"c":2}}`, "", "a|b_c\n1|2"},

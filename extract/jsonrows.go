@@ -99,6 +99,49 @@ func search(v any, depth int, consider func(records)) {
 // wrappers are keys under which interfaces put the row itself.
 var wrappers = []string{"node", "_source"}
 
+// opened are keys of an object with a type, whose fields are fields of the row
+// beside its own: JSON:API (jsonapi.org/format, resource objects) and GeoJSON
+// (RFC 7946, 3.2).
+var opened = []string{"attributes", "properties"}
+
+// unwrap is the row in an element of a list.
+func unwrap(o *object) *object {
+	for _, key := range wrappers {
+		if inner, ok := o.values[key].(*object); ok {
+			return inner
+		}
+	}
+	if _, typed := o.values["type"].(string); !typed {
+		return o
+	}
+	for _, key := range opened {
+		if inner, ok := o.values[key].(*object); ok {
+			return open(o, key, inner)
+		}
+	}
+	return o
+}
+
+// open puts the fields of an object below key in its place. One that has the name
+// of a field beside it keeps the key before its own.
+func open(o *object, key string, inner *object) *object {
+	out := &object{values: map[string]any{}}
+	for _, k := range o.keys {
+		if k != key {
+			out.set(k, o.values[k])
+			continue
+		}
+		for _, name := range inner.keys {
+			full := name
+			if _, taken := o.values[name]; taken {
+				full = key + "." + name
+			}
+			out.set(full, inner.values[name])
+		}
+	}
+	return out
+}
+
 // rowsOfArray takes an array of objects, or one of arrays of one length, as rows.
 func rowsOfArray(list []any) (records, bool) {
 	var rows [][]field
@@ -110,13 +153,7 @@ func rowsOfArray(list []any) (records, bool) {
 		if !ok {
 			return rowsOfArrays(list)
 		}
-		for _, key := range wrappers {
-			if inner, ok := o.values[key].(*object); ok {
-				o = inner
-				break
-			}
-		}
-		rows = append(rows, flatten(o))
+		rows = append(rows, flatten(unwrap(o)))
 	}
 	return records{rows: rows}, len(rows) > 0 || len(list) == 0
 }
