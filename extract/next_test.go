@@ -118,7 +118,7 @@ func TestNext(t *testing.T) {
 		{
 			name: "max with a total", rows: 40, next: recipe.Next{Max: 1},
 			script:  `replace(); $('.count').textContent = '1 to 20 of 57'; click(replace)`,
-			problem: "t: 40 of 57 rows were read (next.max: 1 click was made and there is more). Where other URLs show the rest, set rows: visible.",
+			problem: "t: have 40 of 57 rows (next.max: 1 click was made and there is more). Where other URLs show the rest, set rows: visible.",
 		},
 		{
 			name: "nothing happens", rows: 20, script: `replace(); click(() => {})`,
@@ -219,7 +219,7 @@ func TestNextThroughDocuments(t *testing.T) {
 	}{
 		{"links", "", 0, recipe.Table{From: "#t"}, 50, extract.ProofEnd, ""},
 		{"a total of all", "Found: 50", 0, recipe.Table{From: "#t", Total: &recipe.Locator{CSS: "p"}}, 50, extract.ProofTotal, ""},
-		{"a total that is not met", "Found: 51", 0, recipe.Table{From: "#t", Total: &recipe.Locator{CSS: "p"}}, 50, "", "t: 50 of 51 rows were read. Where other URLs show the rest, set rows: visible."},
+		{"a total that is not met", "Found: 51", 0, recipe.Table{From: "#t", Total: &recipe.Locator{CSS: "p"}}, 50, "", "t: have 50 of 51 rows. Where other URLs show the rest, set rows: visible."},
 		{"the largest table", "", 0, recipe.Table{}, 50, extract.ProofEnd, ""},
 		{"responses", "", 0, recipe.Table{JSON: &recipe.JSONSource{URL: "/rows"}}, 50, extract.ProofSource, ""},
 		{"a page without it", "", 3, recipe.Table{From: "#t"}, 20, "", `t: 20 rows were read, and not all parts of the page: part 3 of the page has no table "#t".`},

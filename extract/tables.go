@@ -158,7 +158,7 @@ func judge(table *Table, s *sheet, t *recipe.Table, r *Reading) *Problem {
 	proven := s.proof == ProofTotal
 	switch {
 	case t.Rows != "visible" && !s.complete && s.total != nil:
-		return problemf(outcomeIncomplete, "%s of %s rows were read%s. Where other URLs show the rest, set rows: visible.",
+		return problemf(outcomeIncomplete, "have %s of %s rows%s. Where other URLs show the rest, set rows: visible.",
 			thousands(s.counted), thousands(*s.total), because(s.note))
 	case t.Rows != "visible" && !s.complete && r.Short != "":
 		return problemf(outcomeIncomplete, "%s read, and not all parts of the page: %s.", rowsRead(n), r.Short)

@@ -197,12 +197,12 @@ func TestProblems(t *testing.T) {
 		{
 			"fewer than stated", reading(total(gridOf("A", "1", "2"), 2000, "")),
 			recipe.Table{Name: "t"},
-			"incomplete", "t: 2 of 2,000 rows were read. Where other URLs show the rest, set rows: visible.",
+			"incomplete", "t: have 2 of 2,000 rows. Where other URLs show the rest, set rows: visible.",
 		},
 		{
 			"fewer than total finds", reading(total(gridOf("A", "1", "2"), 5, "2 of 1,057 rows")),
 			recipe.Table{Name: "t", Total: &recipe.Locator{CSS: ".n", Match: `of ([\d,]+)`}},
-			"incomplete", "t: 2 of 1,057 rows were read. Where other URLs show the rest, set rows: visible.",
+			"incomplete", "t: have 2 of 1,057 rows. Where other URLs show the rest, set rows: visible.",
 		},
 		{
 			"total finds nothing", reading(gridOf("A", "1")),
