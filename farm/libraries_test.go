@@ -50,27 +50,12 @@ func TestRealLibraries(t *testing.T) {
 			if got := b.query("select proof from tabfarm.pages"); len(got) != 1 || got[0] != proof {
 				t.Errorf("proof is %q, not %s", got, proof)
 			}
-			names := make([]string, len(page.Table.Columns))
-			for i, c := range page.Table.Columns {
-				names[i] = recipe.SQLName(c.Title)
-			}
 			order := "1"
 			if page.Placed {
 				order = "_row"
 			}
-			got := b.query(fmt.Sprintf("select %s from %s order by %s", strings.Join(names, ", "), page.Name, order))
-			sql := map[string]string{"": "NULL", "true": "t", "false": "f"} // as Postgres writes them
-			want := make([]string, len(page.Texts))
-			for i, row := range page.Texts {
-				cells := make([]string, len(row))
-				for j, text := range row {
-					cells[j] = text
-					if s, ok := sql[text]; ok {
-						cells[j] = s
-					}
-				}
-				want[i] = strings.Join(cells, "|")
-			}
+			got := b.query(fmt.Sprintf("select %s from %s order by %s", columnsOf(page), page.Name, order))
+			want := wantedRows(page)
 			if !page.Placed {
 				slices.Sort(want)
 				slices.Sort(got)
@@ -99,10 +84,36 @@ func TestWithheldRow(t *testing.T) {
 			b := newBench(t, demosite.Options{})
 			sum := b.runLong(b.recipe(page.Name, page.WithheldRecipe()))
 			got := b.query("select outcome, message from tabfarm.pages")
-			want := "incomplete|" + page.Name + ": 1,999 of 2,000 rows were read"
+			want := "incomplete|" + page.Name + ": have 1,999 of 2,000 rows"
 			if sum.Failed != 1 || len(got) != 1 || !strings.HasPrefix(got[0], want) {
 				t.Errorf("%s\ngot  %q\nwant %q", counts(sum), got, want)
 			}
 		})
 	}
+}
+
+// columnsOf lists the columns of a page in SQL.
+func columnsOf(page libsite.Page) string {
+	names := make([]string, len(page.Table.Columns))
+	for i, c := range page.Table.Columns {
+		names[i] = recipe.SQLName(c.Title)
+	}
+	return strings.Join(names, ", ")
+}
+
+// wantedRows are the rows of a page as a query gives them.
+func wantedRows(page libsite.Page) []string {
+	sql := map[string]string{"": "NULL", "true": "t", "false": "f"} // as Postgres writes them
+	rows := make([]string, len(page.Texts))
+	for i, row := range page.Texts {
+		cells := make([]string, len(row))
+		for j, text := range row {
+			cells[j] = text
+			if s, ok := sql[text]; ok {
+				cells[j] = s
+			}
+		}
+		rows[i] = strings.Join(cells, "|")
+	}
+	return rows
 }
