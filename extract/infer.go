@@ -2,7 +2,9 @@ package extract
 
 import (
 	"encoding/json"
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tabfarm/tabfarm/recipe"
@@ -81,12 +83,15 @@ func (r Rule) takesAll(texts []string) bool {
 
 // candidates are the rules to try for shown texts, first fit wins.
 func candidates(name, header, lang string, values []string) []Rule {
+	if addresses(values) {
+		return nil
+	}
 	var rules []Rule
-	for _, m := range marksFor(lang) {
+	for _, m := range provenMarks(lang, "", values) {
 		rules = append(rules, Rule{Type: recipe.Integer, Marks: m}, Rule{Type: recipe.Numeric, Marks: m})
 	}
 	if unit := unitOf(values[0]); unit != "" {
-		for _, m := range marksFor(lang) {
+		for _, m := range provenMarks(lang, unit, values) {
 			rules = append(rules, Rule{Type: recipe.Numeric, Unit: unit, Marks: m})
 		}
 	}
@@ -100,6 +105,40 @@ func candidates(name, header, lang string, values []string) []Rule {
 		rules = append(rules, Rule{Type: recipe.Boolean})
 	}
 	return rules
+}
+
+// provenMarks are the ways to write numbers that these texts may be in. Those
+// with the decimal mark that the page's language has not need a text that is no
+// number with the other: 1,234 beside 1 234 proves no decimal comma.
+func provenMarks(lang, unit string, values []string) []string {
+	all := marksFor(lang)
+	own := all
+	for i, m := range all {
+		if numberMarks[m].decimal != numberMarks[all[0]].decimal {
+			own = all[:i]
+			break
+		}
+	}
+	for _, v := range values {
+		if !slices.ContainsFunc(own, func(m string) bool {
+			_, ok := Rule{Type: recipe.Numeric, Unit: unit, Marks: m}.read(v)
+			return ok
+		}) {
+			return all
+		}
+	}
+	return own
+}
+
+// addresses says that all texts are IP addresses: 192.168.100.101 is no number
+// whose groups are marked by points.
+func addresses(values []string) bool {
+	for _, v := range values {
+		if a, err := netip.ParseAddr(v); err != nil || !a.Is4() {
+			return false
+		}
+	}
+	return true
 }
 
 // truths says that all texts are true or false.
