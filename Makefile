@@ -46,6 +46,13 @@ test-race: ## the same with the race detector
 	@scripts/setup.sh browser postgres node cc
 	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 20m $(TEST_FLAGS) $(PACKAGES)
 
+# Of each target; what CI gives them is in .ci/run.
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s); only those of FUZZ, if given
+	@scripts/setup.sh browser
+	@scripts/fuzz.sh $(FUZZTIME) $(FUZZ)
+
 .PHONY: lint
 lint: $(LINT) ## golangci-lint, with the rules of .golangci.yml
 	$(LINT) run --allow-parallel-runners ./...

@@ -136,6 +136,8 @@ func TestInfer(t *testing.T) {
 		{"", "", "true; FALSE; -", "boolean", "true; false; NULL"},
 		{"", "", "true; 1", "text", "true; 1"},
 		{"", "", "12[1]; 13[a][b]; 14 †‡", "integer", "12; 13; 14"},
+		{"", "", "2[]; 3", "text", "2[]; 3"},
+		{"", "", "5[a]]; 6", "text", "5[a]]; 6"},
 		{"", "", "12[citation needed]; 13", "text", "12[citation needed]; 13"},
 		{"", "", "#1; #2", "text", "#1; #2"},
 		{"", "", "45%*; $3", "text", "45%*; $3"},

@@ -82,8 +82,10 @@ func leadingMinus(text string) string {
 func cutNotes(text string) string {
 	for {
 		cut := strings.TrimRight(text, "*†‡§¶^~# ")
-		if open := strings.LastIndexByte(cut, '['); open > 0 && strings.HasSuffix(cut, "]") && len(cut)-open <= 8 {
-			cut = strings.TrimRight(cut[:open], " ")
+		if open := strings.LastIndexByte(cut, '['); open > 0 && strings.HasSuffix(cut, "]") {
+			if mark := cut[open+1 : len(cut)-1]; mark != "" && len(mark) <= 6 && !strings.Contains(mark, "]") {
+				cut = strings.TrimRight(cut[:open], " ")
+			}
 		}
 		if cut == text || cut == "" {
 			return text
