@@ -157,7 +157,7 @@ func (m *maker) row(columns, depth int) madeRow {
 
 func (m *maker) spans(c *madeCell) {
 	choose := func(name string, odd []spanValue) int {
-		v := spanValue{"", 1}
+		var v spanValue
 		switch {
 		case m.oneIn(30):
 			v = odd[m.below(len(odd))]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func shownAs(rule extract.Rule, text, value string) bool {
 	case recipe.Integer, recipe.Numeric:
 		return plainNumber.MatchString(value) && (numberShown(rule, shown, value) || numberShown(rule, bare, value))
 	case recipe.Boolean:
-		return strings.Contains(" true yes y 1 ", " "+strings.ToLower(bare)+" ") == (value == "true")
+		return slices.Contains([]string{"true", "yes", "y", "1"}, strings.ToLower(bare)) == (value == "true")
 	case recipe.Date:
 		return dateShown(rule, bare, value)
 	case recipe.Duration:
