@@ -1,7 +1,7 @@
 // The text of a cell: what is shown, blocks and line breaks spaced, white space
 // folded, invisible characters dropped, footnote marks left out.
 
-const NO_TEXT = new Set(['script', 'style', 'template', 'noscript', 'textarea', 'svg', 'iframe', 'object', 'video', 'audio', 'canvas']);
+const NO_TEXT = new Set(['script', 'style', 'template', 'noscript', 'svg', 'iframe', 'object', 'video', 'audio', 'canvas']);
 const BLOCKS = new Set(['address', 'article', 'aside', 'blockquote', 'dd', 'details', 'dialog', 'div', 'dl', 'dt', 'fieldset', 'figcaption', 'figure', 'footer', 'form', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'header', 'hgroup', 'hr', 'li', 'main', 'nav', 'ol', 'p', 'pre', 'section', 'summary', 'td', 'th', 'tr', 'ul']);
 
 /** Zero-width characters, marks of direction, soft hyphens. Joiners stay: words and emoji need them. */
@@ -67,6 +67,8 @@ function textOf(root, eyes, unseen = false) {
       append(Array.from(el.selectedOptions ?? [], (o) => o.label).join(' '));
     } else if (name === 'input') {
       if (/^(text|number|search|email|tel|url|date|time|month)$/.test(el.type)) append(String(el.value));
+    } else if (name === 'textarea') {
+      append(String(el.value));
     } else if (BLOCKS.has(name)) {
       out += ' ';
       walk(el, false);
