@@ -50,6 +50,7 @@ function formGroup(group, eyes, anchors, budget) {
     grown.forEach((cells, column) => {
       grown[column] = cells.filter((g) => g.left-- > 0);
       if (grown[column].length > 0) slots[column] = grown[column].at(-1).slot;
+      budget.take(cells.length);
     });
     let column = 0;
     let dark = state === 'unseen'; // nothing of the row is visible
@@ -67,8 +68,7 @@ function formGroup(group, eyes, anchors, budget) {
         if (deep > 0) (grown[column + i] ??= []).push({ slot, left: deep });
       }
       column += columns;
-      budget.slots -= columns;
-      if (budget.slots < 0) throw new TooLarge();
+      budget.take(columns);
     }
     if (shown.length > 0 && !dark && !isPadding(tr, shown, group.rows)) rows.push({ el: tr, cells: slots, own: shown.length });
   }
@@ -90,11 +90,21 @@ function isPadding(tr, cells, all) {
 
 class TooLarge extends Error {}
 
+/** How many slots a table may still take. */
+class Budget {
+  slots = MAX_SLOTS;
+
+  take(slots) {
+    this.slots -= slots;
+    if (this.slots < 0) throw new TooLarge();
+  }
+}
+
 /** Reads one <table>. @returns {Formed} */
 function formTable(table) {
   const eyes = eyesFor(table);
   const anchors = new Set();
-  const budget = { slots: MAX_SLOTS };
+  const budget = new Budget();
   let head = [];
   const rows = [];
   const foot = [];
