@@ -1,5 +1,6 @@
 // Command pandas reads the same HTML documents with tabfarm, in Chrome, and with
-// pandas.read_html, and compares the tables as text: header, rows and foot. Each
+// pandas.read_html, and compares the tables as text: header, rows and foot. Pages
+// of the demo site, which scripts draw, pandas gets as they stand when drawn. Each
 // difference must be explained by a rule of tabfarm's that is named in
 // differences.go, and each that is named must be there; else it exits 1.
 //
@@ -44,24 +45,16 @@ func main() {
 // run compares all documents. ok is false when something differs that must not,
 // or agrees that is said to differ.
 func run(ctx context.Context, dir, out string) (ok bool, err error) {
-	files, err := filepath.Glob(filepath.Join(dir, "documents", "*.html"))
-	if err != nil || len(files) == 0 {
-		return false, fmt.Errorf("find documents in %q: %d files, %w", dir, len(files), err)
-	}
-	theirs, err := readWithPandas(ctx, filepath.Join(dir, "read.py"), files)
+	documents, theirs, ours, err := readBoth(ctx, dir)
 	if err != nil {
 		return false, err
 	}
-	ours, err := readWithTabfarm(ctx, files)
-	if err != nil {
-		return false, err
-	}
-	c := compare(files, theirs.Files, ours)
+	c := compare(documents, theirs.Files, ours)
 	for _, problem := range c.unexpected {
 		fmt.Fprintln(os.Stderr, "pandas: "+problem)
 	}
 	fmt.Printf("%d documents: %d read alike, %d differ by a rule, %d unexplained\n",
-		len(files), len(c.equal), len(c.explained), len(c.unexpected))
+		len(documents), len(c.equal), len(c.explained), len(c.unexpected))
 	if out != "" {
 		if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 			return false, fmt.Errorf("make folder of %q: %w", out, err)
@@ -97,15 +90,15 @@ type difference struct {
 	document, theirs, ours, rule string
 }
 
-func compare(files []string, theirs, ours map[string]reading) comparison {
+// compare compares two readings of documents, each by the document's name.
+func compare(documents []document, theirs, ours map[string]reading) comparison {
 	var c comparison
 	seen := map[string]bool{}
-	for _, file := range files {
-		base := filepath.Base(file)
-		name := strings.TrimSuffix(base, ".html")
+	for _, d := range documents {
+		name := d.name
 		seen[name] = true
 		rule, named := rules[name]
-		their, our := show(theirs[base]), show(ours[base])
+		their, our := show(theirs[name]), show(ours[name])
 		switch {
 		case their == our && named:
 			c.unexpected = append(c.unexpected, fmt.Sprintf("%s is read alike, and is said to differ: %s", name, rule))

@@ -10,9 +10,9 @@ func (c *comparison) markdown(version string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# tabfarm beside pandas.read_html
 
-Made by `+"`make compare-pandas`"+`: the documents of bench/pandas/documents, read
-by tabfarm in Chrome and by pandas %s (lxml), compared as text: header, rows and
-foot, before either gives types.
+Made by `+"`make compare-pandas`"+`: the documents of bench/pandas/documents and
+pages of the demo site as drawn, read by tabfarm in Chrome and by pandas %s
+(lxml), compared as text: header, rows and foot, before either gives types.
 
 %d documents: %d read alike, %d differ, each by a rule that is named below.
 

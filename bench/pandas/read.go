@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,14 +24,18 @@ type pandasReadings struct {
 	Files   map[string]reading `json:"files"`
 }
 
-// readWithPandas reads the files with the first Python that has pandas: Debian's
-// is in /usr/bin, whatever stands before it in PATH.
-func readWithPandas(ctx context.Context, script string, files []string) (*pandasReadings, error) {
+// readWithPandas reads the documents with the first Python that has pandas:
+// Debian's is in /usr/bin, whatever stands before it in PATH.
+func readWithPandas(ctx context.Context, script string, documents []document) (*pandasReadings, error) {
+	arguments := []string{script}
+	for _, d := range documents {
+		arguments = append(arguments, d.name, d.file)
+	}
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
 		if exec.CommandContext(ctx, python, "-c", "import pandas, lxml").Run() != nil {
 			continue
 		}
-		cmd := exec.CommandContext(ctx, python, append([]string{script}, files...)...)
+		cmd := exec.CommandContext(ctx, python, arguments...)
 		cmd.Stderr = os.Stderr
 		text, err := cmd.Output()
 		if err != nil {
@@ -45,45 +50,67 @@ func readWithPandas(ctx context.Context, script string, files []string) (*pandas
 	return nil, errors.New("no python3 with pandas and lxml; scripts/setup.sh pandas installs it")
 }
 
-// tabs is how many documents are read at once.
-const tabs = 4
+// A document is read by tabfarm at its URL and by pandas as a file.
+type document struct{ name, url, file string }
 
-// readWithTabfarm reads the files in Chrome, all tables of each.
-func readWithTabfarm(ctx context.Context, files []string) (map[string]reading, error) {
-	url, closeSite, err := serve(ctx, filepath.Dir(files[0]))
+// readBoth reads all documents both ways.
+func readBoth(ctx context.Context, dir string) (documents []document, theirs *pandasReadings, ours map[string]reading, err error) {
+	site, closeSite, err := serve(ctx, filepath.Join(dir, "documents"))
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	defer closeSite()
 	pool, err := browserpool.New(ctx, browserpool.Config{Processes: 1, Tabs: tabs})
 	if err != nil {
-		return nil, fmt.Errorf("start Chrome: %w", err)
+		return nil, nil, nil, fmt.Errorf("start Chrome: %w", err)
 	}
-	readings, err := readAll(ctx, pool, url, files)
-	return readings, errors.Join(err, pool.Close())
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	files, err := filepath.Glob(filepath.Join(dir, "documents", "*.html"))
+	if err != nil || len(files) == 0 {
+		return nil, nil, nil, fmt.Errorf("find documents in %q: %d files, %w", dir, len(files), err)
+	}
+	for _, file := range files {
+		base := filepath.Base(file)
+		documents = append(documents, document{strings.TrimSuffix(base, ".html"), site + "/" + base, file})
+	}
+	drawn, closeDemo, err := drawDemo(ctx, pool)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer closeDemo()
+	documents = append(documents, drawn...)
+	if ours, err = readWithTabfarm(ctx, pool, documents); err != nil {
+		return nil, nil, nil, err
+	}
+	theirs, err = readWithPandas(ctx, filepath.Join(dir, "read.py"), documents)
+	return documents, theirs, ours, err
 }
 
-func readAll(ctx context.Context, pool *browserpool.Pool, url string, files []string) (map[string]reading, error) {
+// tabs is how many documents are read at once.
+const tabs = 4
+
+// readWithTabfarm reads the documents in Chrome, all tables of each.
+func readWithTabfarm(ctx context.Context, pool *browserpool.Pool, documents []document) (map[string]reading, error) {
 	var mu sync.Mutex // guards the two that follow
 	readings := map[string]reading{}
 	var failed error
-	names := make(chan string)
+	queue := make(chan document)
 	var workers sync.WaitGroup
 	for range tabs {
 		workers.Go(func() {
-			for name := range names {
-				r, err := readOne(ctx, pool, url+"/"+name)
+			for d := range queue {
+				r, err := readOne(ctx, pool, d.url)
 				mu.Lock()
-				readings[name] = r
+				readings[d.name] = r
 				failed = errors.Join(failed, err)
 				mu.Unlock()
 			}
 		})
 	}
-	for _, file := range files {
-		names <- filepath.Base(file)
+	for _, d := range documents {
+		queue <- d
 	}
-	close(names)
+	close(queue)
 	workers.Wait()
 	return readings, failed
 }

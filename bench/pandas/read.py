@@ -1,9 +1,8 @@
 """Reads the tables of HTML files as pandas.read_html does, before it names the
-columns and types the cells. Prints JSON: the version of pandas, and for each
-file its tables, or the error."""
+columns and types the cells. The arguments are a name and a path for each. Prints
+JSON: the version of pandas, and by name the tables of each, or the error."""
 
 import json
-import os
 import sys
 
 import pandas
@@ -37,5 +36,5 @@ def tables(path):
 
 
 pandas.io.html.TextParser = Grid
-files = {os.path.basename(path): tables(path) for path in sys.argv[1:]}
+files = {name: tables(path) for name, path in zip(sys.argv[1::2], sys.argv[2::2])}
 json.dump({"version": pandas.__version__, "files": files}, sys.stdout)
