@@ -16,7 +16,8 @@ const tablesAPage = 40
 
 // FuzzGrid reads random tables in Chrome and holds every grid against the table
 // model of the HTML Standard, worked out from what the table was made of: each
-// cell where it belongs, no text that is not shown, none lost.
+// cell where it belongs, no text that is not shown, none lost; nor in the rows
+// that come of the grid.
 func FuzzGrid(f *testing.F) {
 	chrometest.Pool(f) // before the fuzzer's clock runs
 	for _, seed := range []string{"", "a"} {
@@ -47,7 +48,35 @@ func FuzzGrid(f *testing.F) {
 				t.Fatalf("unseen by what is around it: %t (-want +got):\n%s\n%s%s", want[i].unseen, diff, hidingRules, &markup)
 			}
 		}
+		checkRows(t, r)
 	})
+}
+
+// checkRows checks that the tables of a reading have every cell of the data rows
+// of their grids.
+func checkRows(t *testing.T, r *extract.Reading) {
+	t.Helper()
+	tables, _ := extract.Tables(r, nil, nil, nil) // some are empty, which is a problem of theirs
+	if len(tables) != len(r.Grids) {
+		t.Fatalf("%d tables of %d grids", len(tables), len(r.Grids))
+	}
+	for i := range tables {
+		n := 0
+		for _, row := range r.Grids[i].Rows {
+			if row.Role != "" {
+				continue
+			}
+			for j, want := range row.Cells {
+				if got := tables[i].Rows[n][j].Text; (got == nil) != (want == nil) || got != nil && *got != *want {
+					t.Fatalf("table %d, row %d, column %d: got %v, want %v", i, n, j, texts(tables[i].Rows[n]), joinCells(row.Cells))
+				}
+			}
+			n++
+		}
+		if len(tables[i].Rows) != n {
+			t.Fatalf("table %d has %d rows of %d", i, len(tables[i].Rows), n)
+		}
+	}
 }
 
 // shownLine is one line of a grid, as it is compared; ~ is a place without a cell.
