@@ -152,7 +152,10 @@ func truths(values []string) bool {
 }
 
 // currency finds a symbol or code before or behind an amount.
-var currency = regexp.MustCompile(`^[-+(]?(?:((?:US|CA|AU|NZ|HK|[ACRSZ])?\$|[€£¥₹₽₩₺₫₴₪฿₦₱]|[A-Z]{3}) ?[-+(]?[\d.,]|[\d.,' ’]*\d[-)]? ?([€£¥₹₽₩₺₫₴₪฿₦₱$]|[A-Z]{3}|zł|kr|Kč|Ft)[-)]?$)`)
+var currency = regexp.MustCompile(`^[-+(]?(?:((?:US|CA|AU|NZ|HK|[ACRSZ])?\$|[€£¥₹₽₩₺₫₴₪฿₦₱]|kr|[A-Z]{3}) ?[-+(]?[\d.,]|[\d.,' ’]*\d[-)]? ?([€£¥₹₽₩₺₫₴₪฿₦₱$]|[A-Z]{3}|zł|kr|Kč|Ft)[-)]?$)`)
+
+// code has the form of a currency code.
+var code = regexp.MustCompile(`^[A-Z]{3}$`)
 
 // currencyCodes are the ISO 4217 codes that are read; three capitals alone are no currency.
 var currencyCodes = map[string]bool{
@@ -174,7 +177,7 @@ func unitOf(text string) string {
 		return ""
 	}
 	unit := m[1] + m[2]
-	if len(unit) == 3 && unit[0] >= 'A' && unit[0] <= 'Z' && unit[2] != '$' && !currencyCodes[unit] {
+	if code.MatchString(unit) && !currencyCodes[unit] {
 		return ""
 	}
 	return unit

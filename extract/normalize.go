@@ -67,11 +67,12 @@ func invisible(c rune) bool {
 	return false
 }
 
-// leadingMinus turns a hyphen or dash before the first digit into a minus.
+// leadingMinus turns a hyphen or dash before a number, 5 or .5, into a minus.
 func leadingMinus(text string) string {
 	for _, dash := range []string{"\u2010", "\u2011", "\u2012", "\u2013"} {
 		rest, found := strings.CutPrefix(text, dash)
-		if found && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+		number := strings.TrimLeft(rest, ".,")
+		if found && number != "" && number[0] >= '0' && number[0] <= '9' {
 			return "-" + rest
 		}
 	}

@@ -22,7 +22,7 @@ var (
 	notesBehind = regexp.MustCompile(`( ?\[[^\]]{1,6}\]| ?[*†‡§¶^~#])+ ?$`)
 	noShape     = regexp.MustCompile(`[\x{ad}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2069}\x{feff}]`)
 	anySpace    = regexp.MustCompile(`[\s\v\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+`)
-	dashAhead   = regexp.MustCompile(`^[\x{2010}-\x{2013}](\d)`)
+	dashAhead   = regexp.MustCompile(`^[\x{2010}-\x{2013}]([.,]*\d)`)
 	yearFirst   = regexp.MustCompile(`^\d{4}[-/]`)
 	allNumbers  = regexp.MustCompile(`\d+`)
 )
