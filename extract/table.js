@@ -48,6 +48,7 @@ function formGroup(group, eyes, anchors, budget) {
     const shown = cells.filter((c) => eyes(c, state !== '') !== 'none');
     const slots = [];
     grown.forEach((cells, column) => {
+      if (cells.length === 0) return;
       grown[column] = cells.filter((g) => g.left-- > 0);
       if (grown[column].length > 0) slots[column] = grown[column].at(-1).slot;
       budget.take(cells.length);
