@@ -206,7 +206,11 @@ func FuzzDecode(f *testing.F) {
 // FuzzJSON checks that no response makes the search for rows panic, and that the
 // columns found take types that lose no value.
 func FuzzJSON(f *testing.F) {
-	for _, seed := range []string{`[{"a":1}]`, `{"headers":["a"],"rowSet":[[1]]}`, `{"a":[1,2],"b":[3,4]}`, `cb({"1":{"a":2},"2":{"a":3}})`, `{"headers":[{"columnNames":["a"],"columnSpan":2},{"columnNames":["b","c"]}],"rows":[[1,2]]}`, `)]}'` + "\n" + `[[1],["a"]]`} {
+	for _, seed := range []string{
+		`[{"a":1}]`, `{"headers":["a"],"rowSet":[[1]]}`, `{"a":[1,2],"b":[3,4]}`, `cb({"1":{"a":2},"2":{"a":3}})`, `{"headers":[{"columnNames":["a"],"columnSpan":2},{"columnNames":["b","c"]}],"rows":[[1,2]]}`,
+		`{"headers":[{"columnNames":["a"],"columnsToSkip":-9223372036854775808},{"columnNames":["b","c"]}],"rows":[[1,2]]}`,
+		`{"total":2,"page":{"count":1e400},"rows":[{"n":1e999999999},{"n":-0.0}]}`, `)]}'` + "\n" + `[[1],["a"]]`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

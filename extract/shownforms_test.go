@@ -98,8 +98,15 @@ func shownIntegers(t *rapid.T) shownColumn {
 		lang, mark string
 		indian     bool
 	}{
-		{"", "", false}, {"en", ",", false}, {"en-IN", ",", true}, {"", "\u00a0", false}, {"fr", "\u202f", false}, {"", "'", false},
-		{"de", ".", false}, {"de-CH", "’", false}, {"de", "", false},
+		{"", "", false},
+		{"en", ",", false},
+		{"en-IN", ",", true},
+		{"", "\u00a0", false},
+		{"fr", "\u202f", false},
+		{"", "'", false},
+		{"de", ".", false},
+		{"de-CH", "’", false},
+		{"de", "", false},
 	}).Draw(t, "way")
 	c.lang = way.lang
 	for range rapid.IntRange(1, 5).Draw(t, "cells") {
@@ -115,8 +122,16 @@ func shownIntegers(t *rapid.T) shownColumn {
 type numberWay struct{ lang, group, decimal string }
 
 var numberWays = []numberWay{
-	{"", "", "."}, {"en", ",", "."}, {"de", ".", ","}, {"pt-BR", ".", ","}, {"fr", "\u202f", ","}, {"sv", "\u00a0", ","},
-	{"", " ", "."}, {"de-CH", "’", "."}, {"es-MX", ",", "."}, {"it", "", ","},
+	{"", "", "."},
+	{"en", ",", "."},
+	{"de", ".", ","},
+	{"pt-BR", ".", ","},
+	{"fr", "\u202f", ","},
+	{"sv", "\u00a0", ","},
+	{"", " ", "."},
+	{"de-CH", "’", "."},
+	{"es-MX", ",", "."},
+	{"it", "", ","},
 }
 
 // number writes a decimal number; its sign apart.
