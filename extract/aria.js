@@ -13,10 +13,10 @@ const ROW_KEYS = ['aria-rowindex', 'row-id', 'data-id', 'data-rowindex', 'row-in
 const ROW_NUMBERS = ['aria-rowindex', 'data-rowindex', 'row-index', 'data-index'];
 const CELL_KEYS = ['col-id', 'data-field', 'tabulator-field', 'data-column-id'];
 
-/** An attribute that is a whole number, else null. */
+/** An attribute that is a whole number, else null. So is one too large to count anything. */
 function wholeNumber(el, name) {
   const text = attribute(el, name);
-  return text !== null && /^-?\d+$/.test(text) ? Number(text) : null;
+  return text !== null && /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
 }
 
 /** The key of a row, null when nothing names it. The attribute's name is part of it. */
