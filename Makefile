@@ -23,7 +23,7 @@ PACKAGES := ./farm ./cmd/tabfarm ./...
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## install what is missing, build, and see tabfarm work
@@ -45,6 +45,18 @@ test: ## install what is missing and run all tests
 test-race: ## the same with the race detector
 	@scripts/setup.sh browser postgres node cc
 	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 20m $(TEST_FLAGS) $(PACKAGES)
+
+# Of each target; what CI gives them is in .ci/run.
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s); only those of FUZZ, if given
+	@scripts/setup.sh browser
+	@scripts/fuzz.sh $(FUZZTIME) $(FUZZ)
+
+.PHONY: compare-pandas
+compare-pandas: ## the same documents read by tabfarm and by pandas.read_html
+	@scripts/setup.sh browser pandas
+	@go run ./bench/pandas -o bench/results/pandas.md
 
 .PHONY: lint
 lint: $(LINT) ## golangci-lint, with the rules of .golangci.yml

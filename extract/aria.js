@@ -13,10 +13,10 @@ const ROW_KEYS = ['aria-rowindex', 'row-id', 'data-id', 'data-rowindex', 'row-in
 const ROW_NUMBERS = ['aria-rowindex', 'data-rowindex', 'row-index', 'data-index'];
 const CELL_KEYS = ['col-id', 'data-field', 'tabulator-field', 'data-column-id'];
 
-/** An attribute that is a whole number, else null. */
+/** An attribute that is a whole number, else null. So is one too large to count anything. */
 function wholeNumber(el, name) {
   const text = attribute(el, name);
-  return text !== null && /^-?\d+$/.test(text) ? Number(text) : null;
+  return text !== null && /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
 }
 
 /** The key of a row, null when nothing names it. The attribute's name is part of it. */
@@ -176,7 +176,7 @@ function labelOf(root) {
 /** The cells of a row by column number. */
 function gridCells(row, root, eyes, fields) {
   const cells = [];
-  let next = (wholeNumber(row, 'aria-colindex') ?? 1) - 1;
+  let next = columnIndex(row) ?? 0;
   for (const el of find(row, GRID_CELLS + ',td,th')) {
     if (closest(el, GRID_ROWS) !== row || eyes(el) !== '') continue;
     if (matches(el, '.tabulator-col-group')) continue;
@@ -198,10 +198,16 @@ function gridText(el, eyes) {
   return textOf(label ?? el, eyes);
 }
 
+/** The column, 0-based, that a cell or the first of a row says it has; null for none that can be. */
+function columnIndex(el) {
+  const index = wholeNumber(el, 'aria-colindex');
+  return index !== null && index > 0 && index <= 20_000 ? index - 1 : null;
+}
+
 /** The number of a cell's column, 0-based; null when nothing but its place says it. */
 function columnOf(el, fields) {
-  const index = wholeNumber(el, 'aria-colindex');
-  if (index !== null && index > 0 && index <= 20_000) return index - 1;
+  const index = columnIndex(el);
+  if (index !== null) return index;
   for (const name of CELL_KEYS) {
     const field = attribute(el, name);
     if (field === null || field === '') continue;

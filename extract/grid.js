@@ -53,9 +53,9 @@ function stack(head, body) {
   };
 }
 
-/** True when a is the header of b: no rows of its own, as wide (but for a scroll bar's column), b without another header. */
+/** True when a is the header of b: no rows of its own, as wide (but for a scroll bar's column), b without another header and not in one of its cells. */
 function heads(a, b) {
-  if (a.rows.length > 0 || a.head.length === 0) return false;
+  if (a.rows.length > 0 || a.head.length === 0 || contains(a.el, b.el)) return false;
   const last = a.head[a.head.length - 1].cells;
   const same = a.width === b.width || (a.width === b.width + 1 && !last[last.length - 1]?.text);
   if (!same) return false;

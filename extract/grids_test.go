@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabfarm/tabfarm/browserpool"
 	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/internal/chrometest"
 	"github.com/tabfarm/tabfarm/recipe"
 )
 
@@ -102,6 +104,31 @@ func TestPadding(t *testing.T) {
 				t.Errorf("%d rows, want %d", got, test.want)
 			}
 		})
+	}
+}
+
+// TestWideAndDeep: cells that reach across and down a whole table take no memory
+// without bound.
+func TestWideAndDeep(t *testing.T) {
+	t.Parallel()
+	page := "<table><tr>" + strings.Repeat(`<td rowspan="0" colspan="1000">x`, 50) + strings.Repeat("<tr><td>y", 100) + "</table>"
+	script, err := extract.Script(nil, nil, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(page)})
+	err = chrometest.Pool(t).Do(t.Context(), func(tab *browserpool.Tab) error {
+		answer, err := tab.Open(t.Context(), browserpool.Request{
+			URL: url + "/", Script: script, PageScript: extract.PageScript(), Timeout: 60 * time.Second,
+		})
+		if err != nil {
+			return err
+		}
+		_, err = extract.Decode(answer.Payload)
+		return err
+	})
+	if !errors.Is(err, extract.ErrTooLarge) {
+		t.Errorf("the error is %v", err)
 	}
 }
 

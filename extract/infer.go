@@ -2,7 +2,9 @@ package extract
 
 import (
 	"encoding/json"
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tabfarm/tabfarm/recipe"
@@ -81,12 +83,15 @@ func (r Rule) takesAll(texts []string) bool {
 
 // candidates are the rules to try for shown texts, first fit wins.
 func candidates(name, header, lang string, values []string) []Rule {
+	if addresses(values) {
+		return nil
+	}
 	var rules []Rule
-	for _, m := range marksFor(lang) {
+	for _, m := range provenMarks(lang, "", values) {
 		rules = append(rules, Rule{Type: recipe.Integer, Marks: m}, Rule{Type: recipe.Numeric, Marks: m})
 	}
 	if unit := unitOf(values[0]); unit != "" {
-		for _, m := range marksFor(lang) {
+		for _, m := range provenMarks(lang, unit, values) {
 			rules = append(rules, Rule{Type: recipe.Numeric, Unit: unit, Marks: m})
 		}
 	}
@@ -102,6 +107,40 @@ func candidates(name, header, lang string, values []string) []Rule {
 	return rules
 }
 
+// provenMarks are the ways to write numbers that these texts may be in. Those
+// with the decimal mark that the page's language has not need a text that is no
+// number with the other: 1,234 beside 1 234 proves no decimal comma.
+func provenMarks(lang, unit string, values []string) []string {
+	all := marksFor(lang)
+	own := all
+	for i, m := range all {
+		if numberMarks[m].decimal != numberMarks[all[0]].decimal {
+			own = all[:i]
+			break
+		}
+	}
+	for _, v := range values {
+		if !slices.ContainsFunc(own, func(m string) bool {
+			_, ok := Rule{Type: recipe.Numeric, Unit: unit, Marks: m}.read(v)
+			return ok
+		}) {
+			return all
+		}
+	}
+	return own
+}
+
+// addresses says that all texts are IP addresses: 192.168.100.101 is no number
+// whose groups are marked by points.
+func addresses(values []string) bool {
+	for _, v := range values {
+		if a, err := netip.ParseAddr(v); err != nil || !a.Is4() {
+			return false
+		}
+	}
+	return true
+}
+
 // truths says that all texts are true or false.
 func truths(values []string) bool {
 	for _, v := range values {
@@ -113,7 +152,10 @@ func truths(values []string) bool {
 }
 
 // currency finds a symbol or code before or behind an amount.
-var currency = regexp.MustCompile(`^[-+(]?(?:((?:US|CA|AU|NZ|HK|[ACRSZ])?\$|[€£¥₹₽₩₺₫₴₪฿₦₱]|[A-Z]{3}) ?[-+(]?[\d.,]|[\d.,' ’]*\d[-)]? ?([€£¥₹₽₩₺₫₴₪฿₦₱$]|[A-Z]{3}|zł|kr|Kč|Ft)[-)]?$)`)
+var currency = regexp.MustCompile(`^[-+(]?(?:((?:US|CA|AU|NZ|HK|[ACRSZ])?\$|[€£¥₹₽₩₺₫₴₪฿₦₱]|kr|[A-Z]{3}) ?[-+(]?[\d.,]|[\d.,' ’]*\d[-)]? ?([€£¥₹₽₩₺₫₴₪฿₦₱$]|[A-Z]{3}|zł|kr|Kč|Ft)[-)]?$)`)
+
+// code has the form of a currency code.
+var code = regexp.MustCompile(`^[A-Z]{3}$`)
 
 // currencyCodes are the ISO 4217 codes that are read; three capitals alone are no currency.
 var currencyCodes = map[string]bool{
@@ -135,7 +177,7 @@ func unitOf(text string) string {
 		return ""
 	}
 	unit := m[1] + m[2]
-	if len(unit) == 3 && unit[0] >= 'A' && unit[0] <= 'Z' && unit[2] != '$' && !currencyCodes[unit] {
+	if code.MatchString(unit) && !currencyCodes[unit] {
 		return ""
 	}
 	return unit

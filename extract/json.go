@@ -191,9 +191,9 @@ func (s *sheet) addRecords(records records) error {
 			}
 		}
 		s.rows = append(s.rows, r)
-	}
-	if len(s.rows) > maxRows || len(s.rows)*len(s.columns) > maxCells {
-		return fmt.Errorf("%d rows of %d columns", len(s.rows), len(s.columns))
+		if s.tooLarge(0) {
+			return fmt.Errorf("%d rows of %d columns", len(s.rows), len(s.columns))
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package extract_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -140,5 +141,22 @@ func TestCapture(t *testing.T) {
 	}
 	if got := extract.Capture(kindOf(recipe.Table{From: "table"}), nil); len(got) != 0 {
 		t.Errorf("captures %q", got)
+	}
+}
+
+// TestRecordsAreBounded: records that are small beside one of many fields take no
+// memory without bound.
+func TestRecordsAreBounded(t *testing.T) {
+	t.Parallel()
+	var fields []string
+	for i := range 15_000 {
+		fields = append(fields, fmt.Sprintf(`"k%d":1`, i))
+	}
+	body := `[{"a":1,` + strings.Join(fields, ",") + `}` + strings.Repeat(`,{"a":1}`, 100_000) + `]`
+	k := kindOf(recipe.Table{JSON: &recipe.JSONSource{URL: "x"}})
+	_, err := extract.Tables(&extract.Reading{Settled: true}, []extract.Source{{URL: "x", Body: []byte(body)}}, k, nil)
+	var p *extract.Problem
+	if !errors.As(err, &p) || p.Outcome != "too_large" {
+		t.Errorf("the error is %v", err)
 	}
 }

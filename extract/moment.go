@@ -153,7 +153,7 @@ var timestampLayouts = []string{
 func readTimestamp(text, order string) (string, bool) {
 	for _, layout := range timestampLayouts {
 		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Format(time.RFC3339Nano), true
+			return t.UTC().Format(time.RFC3339Nano), fourDigits(t.UTC())
 		}
 	}
 	for i, c := range text {
@@ -169,6 +169,10 @@ func readTimestamp(text, order string) (string, bool) {
 	return "", false
 }
 
+// fourDigits says that the year is one that can be written: Postgres has no year
+// 0, and a longer one or one below it is a slip of the page.
+func fourDigits(at time.Time) bool { return at.Year() >= 1 && at.Year() <= 9999 }
+
 // formatted reads a text by a strftime format. A date or timestamp whose format
 // has no year is a misfit: a year would have to be made up.
 func formatted(text, format string, t recipe.Type) (string, bool) {
@@ -176,7 +180,7 @@ func formatted(text, format string, t recipe.Type) (string, bool) {
 		return "", false
 	}
 	at, err := timefmt.ParseInLocation(text, format, time.UTC)
-	if err != nil || !sameDay(at, text, format) {
+	if err != nil || !sameDay(at, text, format) || !fourDigits(at.UTC()) {
 		return "", false
 	}
 	switch t {

@@ -67,11 +67,12 @@ func invisible(c rune) bool {
 	return false
 }
 
-// leadingMinus turns a hyphen or dash before the first digit into a minus.
+// leadingMinus turns a hyphen or dash before a number, 5 or .5, into a minus.
 func leadingMinus(text string) string {
 	for _, dash := range []string{"\u2010", "\u2011", "\u2012", "\u2013"} {
 		rest, found := strings.CutPrefix(text, dash)
-		if found && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+		number := strings.TrimLeft(rest, ".,")
+		if found && number != "" && number[0] >= '0' && number[0] <= '9' {
 			return "-" + rest
 		}
 	}
@@ -82,8 +83,10 @@ func leadingMinus(text string) string {
 func cutNotes(text string) string {
 	for {
 		cut := strings.TrimRight(text, "*†‡§¶^~# ")
-		if open := strings.LastIndexByte(cut, '['); open > 0 && strings.HasSuffix(cut, "]") && len(cut)-open <= 8 {
-			cut = strings.TrimRight(cut[:open], " ")
+		if open := strings.LastIndexByte(cut, '['); open > 0 && strings.HasSuffix(cut, "]") {
+			if mark := cut[open+1 : len(cut)-1]; mark != "" && len(mark) <= 6 && !strings.Contains(mark, "]") {
+				cut = strings.TrimRight(cut[:open], " ")
+			}
 		}
 		if cut == text || cut == "" {
 			return text

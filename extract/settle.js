@@ -45,9 +45,9 @@ watchTree(document);
 
 /** Counts a batch of changes if one of them touches what is wanted. */
 function noteChanges(records) {
+  if (records.some((record) => record.type === 'childList' && bringsTables(record))) watch.roots = shadows.roots = null;
   let touched = false;
   for (const record of records) {
-    if (record.type === 'childList' && bringsTables(record)) watch.roots = shadows.roots = null;
     if (!touched || onlyText(record)) touched = concerns(record) || touched;
   }
   if (!touched) return;

@@ -55,6 +55,9 @@ func sheetOf(grids []*Grid, t *recipe.Table) (*sheet, *Problem) {
 			}
 			where[i] = known
 		}
+		if s.tooLarge(len(g.Rows)) {
+			return nil, problemf(outcomeTooLarge, "%s rows of %s columns are too many.", thousands(len(s.rows)+len(g.Rows)), thousands(len(s.columns)))
+		}
 		s.addRows(g, where)
 		s.complete = s.complete && g.Complete
 		s.proof = weaker(s.proof, g.Proof)
@@ -74,6 +77,13 @@ func sheetOf(grids []*Grid, t *recipe.Table) (*sheet, *Problem) {
 		return s, s.hold(grids[0].TotalText, t.Total)
 	}
 	return s, nil
+}
+
+// tooLarge says that the sheet would hold too much with so many more rows. Each
+// has a place for every column, however few cells it came with.
+func (s *sheet) tooLarge(rows int) bool {
+	rows += len(s.rows)
+	return rows > maxRows || rows*len(s.columns) > maxCells
 }
 
 // hold holds the rows against the number that the recipe's `total` found.

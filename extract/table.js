@@ -20,14 +20,15 @@ function rowGroups(table, eyes) {
   for (const child of childrenOf(table)) {
     const name = localName(child);
     if (name === 'tr') {
-      if (loose === null) groups.push((loose = { name: 'tbody', rows: [] }));
+      if (loose === null) groups.push((loose = { name: 'tbody', unseen: false, rows: [] }));
       loose.rows.push(child);
       continue;
     }
     if (name !== 'thead' && name !== 'tbody' && name !== 'tfoot') continue;
     loose = null;
-    if (eyes(child) === 'none') continue;
-    const group = { name, rows: childrenOf(child).filter((row) => localName(row) === 'tr') };
+    const hidden = eyes(child);
+    if (hidden === 'none') continue;
+    const group = { name, unseen: hidden === 'unseen', rows: childrenOf(child).filter((row) => localName(row) === 'tr') };
     (name === 'tfoot' ? feet : groups).push(group);
   }
   return groups.concat(feet);
@@ -39,37 +40,38 @@ function rowGroups(table, eyes) {
  */
 function formGroup(group, eyes, anchors, budget) {
   const rows = [];
-  const grown = []; // by column: {slot, left} of cells that reach down
+  const grown = []; // by column: {slot, left} of cells that reach down, the last to begin last
   for (const tr of group.rows) {
-    const state = eyes(tr);
+    const state = eyes(tr, group.unseen);
     if (state === 'none') continue;
     const cells = childrenOf(tr).filter((c) => localName(c) === 'td' || localName(c) === 'th');
     const shown = cells.filter((c) => eyes(c, state !== '') !== 'none');
     const slots = [];
-    grown.forEach((g, column) => {
-      if (g && g.left > 0) {
-        slots[column] = g.slot;
-        g.left--;
-      }
+    grown.forEach((cells, column) => {
+      if (cells.length === 0) return;
+      grown[column] = cells.filter((g) => g.left-- > 0);
+      if (grown[column].length > 0) slots[column] = grown[column].at(-1).slot;
+      budget.take(cells.length);
     });
     let column = 0;
+    let dark = state === 'unseen'; // nothing of the row is visible
     for (const cell of shown) {
       while (slots[column] !== undefined) column++;
       const columns = cell.colSpan;
-      const text = eyes(cell, state !== '') === 'unseen' ? '' : textOf(cell, eyes);
+      const unseen = eyes(cell, state !== '') === 'unseen';
+      const text = textOf(cell, eyes, unseen);
+      dark &&= unseen && text === '';
       const slot = { text, th: localName(cell) === 'th', wide: false, columns, el: cell };
       anchors.add(column);
       for (let i = 0; i < columns; i++) {
         slots[column + i] = slot;
         const deep = cell.rowSpan === 0 ? Infinity : cell.rowSpan - 1;
-        if (deep > 0) grown[column + i] = { slot, left: deep };
+        if (deep > 0) (grown[column + i] ??= []).push({ slot, left: deep });
       }
       column += columns;
-      budget.slots -= columns;
-      if (budget.slots < 0) throw new TooLarge();
+      budget.take(columns);
     }
-    const unseen = state === 'unseen' && shown.every((c) => eyes(c, true) === 'unseen');
-    if (shown.length > 0 && !unseen && !isPadding(tr, shown, group.rows)) rows.push({ el: tr, cells: slots, own: shown.length });
+    if (shown.length > 0 && !dark && !isPadding(tr, shown, group.rows)) rows.push({ el: tr, cells: slots, own: shown.length });
   }
   return rows;
 }
@@ -89,11 +91,21 @@ function isPadding(tr, cells, all) {
 
 class TooLarge extends Error {}
 
+/** How many slots a table may still take. */
+class Budget {
+  slots = MAX_SLOTS;
+
+  take(slots) {
+    this.slots -= slots;
+    if (this.slots < 0) throw new TooLarge();
+  }
+}
+
 /** Reads one <table>. @returns {Formed} */
 function formTable(table) {
   const eyes = eyesFor(table);
   const anchors = new Set();
-  const budget = { slots: MAX_SLOTS };
+  const budget = new Budget();
   let head = [];
   const rows = [];
   const foot = [];

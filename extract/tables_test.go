@@ -321,6 +321,28 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// TestTablesAreBounded: rows that are short beside others, and tables that have
+// few columns in common, take no memory without bound.
+func TestTablesAreBounded(t *testing.T) {
+	t.Parallel()
+	ragged := `{"table":"t","kind":"html","proof":"end","rows":[{"c":[` + strings.Repeat(`"x",`, 15_000) + `"x"]}` + strings.Repeat(`,{"c":[]}`, 1_000) + `]}`
+	var unlike []string
+	for i := range 4_000 {
+		unlike = append(unlike, fmt.Sprintf(`{"table":"t","kind":"html","proof":"end","header":[["a%d","b%d","c%d"]],"rows":[{"c":["1","2","3"]}]}`, i, i, i))
+	}
+	for name, grids := range map[string]string{"short rows": ragged, "columns of their own": strings.Join(unlike, ",")} {
+		r, err := extract.Decode([]byte(`{"version":1,"settled":true,"grids":[` + grids + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = extract.Tables(r, nil, kindOf(recipe.Table{From: "table"}), nil)
+		var p *extract.Problem
+		if !errors.As(err, &p) || p.Outcome != "too_large" {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}
+
 // TestDecodeParts: the grids of several parts of a page come together.
 func TestDecodeParts(t *testing.T) {
 	t.Parallel()

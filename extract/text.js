@@ -1,7 +1,7 @@
 // The text of a cell: what is shown, blocks and line breaks spaced, white space
 // folded, invisible characters dropped, footnote marks left out.
 
-const NO_TEXT = new Set(['script', 'style', 'template', 'noscript', 'textarea', 'svg', 'iframe', 'object', 'video', 'audio', 'canvas']);
+const NO_TEXT = new Set(['script', 'style', 'template', 'noscript', 'svg', 'iframe', 'object', 'video', 'audio', 'canvas']);
 const BLOCKS = new Set(['address', 'article', 'aside', 'blockquote', 'dd', 'details', 'dialog', 'div', 'dl', 'dt', 'fieldset', 'figcaption', 'figure', 'footer', 'form', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'header', 'hgroup', 'hr', 'li', 'main', 'nav', 'ol', 'p', 'pre', 'section', 'summary', 'td', 'th', 'tr', 'ul']);
 
 /** Zero-width characters, marks of direction, soft hyphens. Joiners stay: words and emoji need them. */
@@ -20,10 +20,11 @@ function isNote(sup, text) {
  * The text of an element.
  * @param {Element} root
  * @param {(el: Element, unsure?: boolean) => string} eyes says what is hidden
+ * @param {boolean} unseen the element is invisible; parts of it may be visible yet
  */
-function textOf(root, eyes) {
+function textOf(root, eyes, unseen = false) {
   const only = firstChild(root);
-  if (only !== null && nodeType(only) === 3 && nextSibling(only) === null && (!shadows.any || shadowRootOf(root) === null)) return fold(only.data);
+  if (only !== null && nodeType(only) === 3 && nextSibling(only) === null && (!shadows.any || shadowRootOf(root) === null)) return unseen ? '' : fold(only.data);
   let out = '';
   let left = null; // an inline element that ended just before
   const joins = () => out !== '' && !/\s$/.test(out);
@@ -42,17 +43,17 @@ function textOf(root, eyes) {
     if (/^(st|nd|rd|th|er|re|e|\u00ba|\u00aa|tm|\u2122|\u00ae)$/i.test(text) && name === 'sup') append(text);
     else if (text !== '') append((name === 'sup' ? '^' : '_') + text);
   };
-  const walk = (parent, unseen) => {
+  const walk = (parent, dark) => {
     for (const node of shownChildren(parent)) {
       const type = nodeType(node);
-      if (type === 3 && !unseen) append(node.data);
+      if (type === 3 && !dark) append(node.data);
       if (type !== 1) continue;
       const name = localName(node);
       if (NO_TEXT.has(name)) continue;
-      const hidden = eyes(node, unseen);
+      const hidden = eyes(node, dark);
       if (hidden === 'none') continue;
-      if (hidden === 'unseen') walk(node, true);
-      else element(node, name);
+      if (hidden === '') element(node, name);
+      else if (name !== 'table') walk(node, true);
     }
   };
   const element = (el, name) => {
@@ -66,6 +67,8 @@ function textOf(root, eyes) {
       append(Array.from(el.selectedOptions ?? [], (o) => o.label).join(' '));
     } else if (name === 'input') {
       if (/^(text|number|search|email|tel|url|date|time|month)$/.test(el.type)) append(String(el.value));
+    } else if (name === 'textarea') {
+      append(String(el.value));
     } else if (BLOCKS.has(name)) {
       out += ' ';
       walk(el, false);
@@ -76,6 +79,6 @@ function textOf(root, eyes) {
       left = el;
     }
   };
-  walk(root, false);
+  walk(root, unseen);
   return fold(out);
 }

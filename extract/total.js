@@ -9,20 +9,22 @@ const SHOWN = new RegExp('(?:showing|displaying|viewing)\\s*:?\\s*' + NUMBER + '
 const INFO = '.dt-info,.dataTables_info';
 const PAGED = '.dt-container,.dataTables_wrapper';
 
-/** A whole number as pages write it. */
+/** A whole number as pages write it; null for none, or one that counts no rows. */
 function numberOf(text) {
   const found = new RegExp(NUMBER).exec(text ?? '');
-  return found ? Number(found[1].replace(/\D/g, '')) : null;
+  const number = found ? Number(found[1].replace(/\D/g, '')) : NaN;
+  return Number.isSafeInteger(number) ? number : null;
 }
 
 /** {first, last, total} of a text, or null. */
 function rangeIn(text) {
   const range = RANGE.exec(text);
-  if (range) return { first: numberOf(range[1]), last: numberOf(range[2]), total: numberOf(range[3]) };
-  const shown = SHOWN.exec(text);
-  if (!shown) return null;
-  const last = numberOf(shown[1] ?? shown[3]);
-  return { first: 1, last, total: numberOf(shown[2] ?? shown[4]), exact: true };
+  const shown = range === null ? SHOWN.exec(text) : null;
+  if (range === null && shown === null) return null;
+  const found = range === null
+    ? { first: 1, last: numberOf(shown[1] ?? shown[3]), total: numberOf(shown[2] ?? shown[4]), exact: true }
+    : { first: numberOf(range[1]), last: numberOf(range[2]), total: numberOf(range[3]) };
+  return found.first === null || found.last === null || found.total === null ? null : found;
 }
 
 /** What the recipe's `total` finds; undefined when the recipe names none. */

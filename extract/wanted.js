@@ -12,7 +12,8 @@ function tablesIn(root) {
   const below = find(root, CANDIDATES);
   const all = root !== document && matches(root, CANDIDATES) ? [root, ...below] : below;
   const kept = all.filter(isTable);
-  return kept.filter((el) => !kept.some((other) => other !== el && localName(other) !== 'table' && contains(other, el)));
+  const divs = kept.filter((el) => localName(el) !== 'table');
+  return kept.filter((el) => !divs.some((other) => other !== el && contains(other, el)));
 }
 
 /** Leaves out what is not displayed and tables made for layout, unless nothing else is there. */

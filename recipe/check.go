@@ -79,7 +79,12 @@ type checker struct {
 	lost     map[string]bool     // names in {season} that lack their quotes
 }
 
+// add tells a mistake. What YAML says stands behind the last line, as an empty
+// document does, is told at that line.
 func (c *checker) add(line, column int, key, format string, args ...any) {
+	if line > len(c.lines) {
+		line, column = len(c.lines), 1
+	}
 	c.mistakes = append(c.mistakes, Mistake{
 		File: c.file, Line: max(line, 1), Column: max(column, 1),
 		Key: key, Text: fmt.Sprintf(format, args...),

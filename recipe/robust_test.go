@@ -106,8 +106,19 @@ func TestParseTakesAnything(t *testing.T) {
 	})
 }
 
+// ends are texts that end where a YAML document begins: what is said of that
+// one has no line of its own.
+var ends = []string{"---", "--- ", "---\n---", "urls: https://a.example\n---", "urls: https://a.example\n--- ", "...", "%YAML 1.2\n---", "\ufeff---"}
+
+func TestParseTakesEnds(t *testing.T) {
+	t.Parallel()
+	for _, text := range ends {
+		checkParse(t, text)
+	}
+}
+
 func FuzzParse(f *testing.F) {
-	for _, text := range corpus(f) {
+	for _, text := range append(corpus(f), ends...) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) { checkParse(t, text) })

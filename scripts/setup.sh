@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to the programs that tabfarm and its tests need, and installs what is missing.
 #
-#   scripts/setup.sh [browser] [postgres] [node] [cc]     default: browser postgres
+#   scripts/setup.sh [browser] [postgres] [node] [cc] [pandas]     default: browser postgres
 #
 # Debian and Ubuntu: through apt-get, as root or with sudo. Without either, and on
 # other systems, it prints what to install and exits 3. What is there already,
@@ -35,8 +35,14 @@ have_part() {
     ;;
   node) have node && have npm ;;
   cc) have cc || have gcc || have clang ;;
+  pandas) # Debian's is in /usr/bin, whatever stands before it in PATH
+    for name in python3 /usr/bin/python3; do
+      have "$name" && "$name" -c 'import pandas, lxml' 2>/dev/null && return 0
+    done
+    return 1
+    ;;
   *)
-    say "setup: unknown part $1; the parts are browser, postgres, node and cc"
+    say "setup: unknown part $1; the parts are browser, postgres, node, cc and pandas"
     exit 2
     ;;
   esac
@@ -49,6 +55,7 @@ packages_of() {
   postgres) echo "postgresql" ;;
   node) echo "nodejs npm" ;;
   cc) echo "gcc libc6-dev" ;;
+  pandas) echo "python3-pandas python3-lxml" ;;
   esac
 }
 
@@ -114,6 +121,7 @@ tell() {
       postgres) say "  brew install postgresql@17" ;;
       node) say "  brew install node" ;;
       cc) say "  xcode-select --install" ;;
+      pandas) say "  brew install python && pip3 install pandas lxml" ;;
       esac
     done
   else
@@ -124,6 +132,7 @@ tell() {
       postgres) say "  PostgreSQL server programs, version 15 or newer (initdb, postgres)" ;;
       node) say "  Node.js 18 or newer with npm (tests only)" ;;
       cc) say "  a C compiler (the race detector only)" ;;
+      pandas) say "  pandas and lxml for python3 (make compare-pandas only)" ;;
       esac
     done
   fi

@@ -27,7 +27,7 @@ var keepers = []struct {
 	{"github.com/spf13/pflag", []string{"cmd/tabfarm"}, "the command line only wires"},
 	{"github.com/vbauerster/mpb/v8", []string{"cmd/tabfarm"}, "only the command line draws on a terminal"},
 	{module + "/store/localpg", []string{"cmd/tabfarm", "internal/pgtest", "internal/testdb"}, "whose Postgres it is, is a matter of configuration"},
-	{module + "/internal/demosite", []string{"cmd/tabfarm", "internal/libsite"}, "the engine knows no site"},
+	{module + "/internal/demosite", []string{"cmd/tabfarm", "internal/libsite", "bench/pandas"}, "the engine knows no site"},
 	{module + "/internal/libsite", nil, "it is for tests"},
 	{module + "/internal/chrometest", nil, "it is for tests"},
 	{module + "/internal/pgtest", nil, "it is for tests"},
