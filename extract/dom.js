@@ -63,7 +63,7 @@ const classOf = (el) => (attribute(el, 'class') ?? '').trim().replace(/\s+/g, ' 
  */
 function selectorOf(el) {
   const only = (css) => {
-    const all = find(document, css);
+    const all = inComment(el) ? findInDocument(ownerDocument(el), css) : find(document, css);
     return all.length === 1 && all[0] === el;
   };
   let tail = '';

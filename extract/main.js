@@ -46,7 +46,7 @@ function gridOf(harvest) {
   const texts = (row) => columns.map((i) => (row.cells[i] ? row.cells[i].text : null));
   const grid = {
     table: harvest.table.name, part: harvest.id, kind: formed.kind,
-    selector: formed.kind === 'each' ? harvest.table.css : selectorOf(wholeOf(formed)),
+    selector: (harvest.table.comments ? 'comments >> ' : '') + (formed.kind === 'each' ? harvest.table.css : selectorOf(wholeOf(formed))),
     caption: formed.caption, header: formed.head.map(texts), foot: formed.foot.map(texts),
     rows: harvest.rows.map((row) => rowOf(row, columns, texts)),
     proof: harvest.proof || 'none', total: harvest.total, note: harvest.note,
@@ -123,6 +123,7 @@ function answerOf(settled, error = '', stop = undefined) {
     short: state.short || undefined,
   };
   if (job.embedded) answer.embedded = embeddedJSON();
+  if (job.values) answer.values = valuesNow();
   if (job.look) answer.cards = cardsOf();
   if (linksSeen.loose.size > 0) answer.links = looseLinks();
   return answer;

@@ -42,6 +42,8 @@ type Reading struct {
 	// Cards are repeated elements that may be rows. They are read by LookScript
 	// alone; nil for none.
 	Cards *Cards
+
+	values []value // for rows that are read elsewhere
 }
 
 // Cards are elements that repeat on a page, and what differs in them.
@@ -78,6 +80,8 @@ type Grid struct {
 	Note string
 	// Classes are those of its element. They are read by LookScript alone.
 	Classes []string
+
+	frame int // that it stands in, counted from 1; 0 for the page itself
 
 	part string // grids of one table and part, read of several parts of a page, are one
 }

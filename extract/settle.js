@@ -48,6 +48,10 @@ function noteChanges(records) {
   let touched = false;
   for (const record of records) {
     if (record.type === 'childList' && bringsTables(record)) watch.roots = shadows.roots = null;
+    if (job.comments && touchesComments(record)) {
+      watch.roots = comments.documents = null;
+      touched = true;
+    }
     if (!touched || onlyText(record)) touched = concerns(record) || touched;
   }
   if (!touched) return;
@@ -100,7 +104,7 @@ function holds(record, target, root) {
 }
 
 function mayBeWanted(node) {
-  const css = job.tables.map((t) => (t.mode === 'from' || t.mode === 'each' ? t.css : CANDIDATES)).join(',');
+  const css = job.tables.filter((t) => !t.comments).map((t) => (t.mode === 'from' || t.mode === 'each' ? t.css : CANDIDATES)).join(',');
   return css !== '' && (matches(node, css) || findOne(node, css) !== null);
 }
 

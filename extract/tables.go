@@ -87,8 +87,11 @@ func oneTable(r *Reading, sources []Source, t *recipe.Table, vars pageVars) (*Ta
 	} else {
 		var grids []*Grid
 		if grids, problem = gridsOf(r, t); problem == nil && grids != nil {
-			s, problem = sheetOf(grids, t)
+			s = sheetOf(grids)
 		}
+	}
+	if problem == nil && s != nil {
+		problem = r.complete(s, t)
 	}
 	switch {
 	case problem != nil && (problem.Outcome != outcomeMissing || !t.Optional):
@@ -283,15 +286,13 @@ func gridName(g *Grid, place int, taken map[string]bool) string {
 // stand beside a table.
 func tableFrom(r *Reading, grids []*Grid, name string) (*Table, *sheet, *Problem) {
 	t := &recipe.Table{Name: name, Rows: "all", OtherColumns: "keep", Duplicates: "error"}
-	s, problem := sheetOf(grids, t)
-	var table *Table
+	s := sheetOf(grids)
+	table, problem := resolve(s, t, pageVars{})
+	if table != nil {
+		table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
+	}
 	if problem == nil {
-		if table, problem = resolve(s, t, pageVars{}); table != nil {
-			table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
-		}
-		if problem == nil {
-			problem = judge(table, s, t, r)
-		}
+		problem = judge(table, s, t, r)
 	}
 	if problem != nil {
 		problem.Table, problem.Message = name, name+": "+problem.Message

@@ -17,6 +17,22 @@ const (
 	cssPlaces                        // page >>, iframe >> and comments >>
 )
 
+// The places before a selector: the page as a whole, its frames, its HTML comments.
+const (
+	PlacePage     = "page"
+	PlaceFrame    = "iframe"
+	PlaceComments = "comments"
+)
+
+// SplitPlace takes a checked selector apart: where it looks, "" when it names no
+// place, and the CSS.
+func SplitPlace(selector string) (place, css string) {
+	if m := placePrefix.FindStringSubmatch(selector); m != nil {
+		return m[1], selector[len(m[0]):]
+	}
+	return "", selector
+}
+
 var placePrefix = regexp.MustCompile(`^\s*(\S+)\s*>>\s*`)
 
 // css is a selector. A place before it stays, written as "page >> CSS".
@@ -33,12 +49,13 @@ func (v value) css(s *scope, where cssWhere) string {
 	selector, prefix := text, ""
 	if m := placePrefix.FindStringSubmatch(text); m != nil {
 		prefix, selector = m[1], text[len(m[0]):]
-		switch {
-		case (prefix == "iframe" || prefix == "comments") && where&(cssFrames|cssPlaces) != 0:
-			v.later(prefix + " >>")
-		case prefix != "page" || where&cssPlaces == 0:
+		elsewhere := prefix == PlaceFrame || prefix == PlaceComments
+		if !(elsewhere && where&(cssFrames|cssPlaces) != 0) && !(prefix == PlacePage && where&cssPlaces != 0) {
 			v.wrong("%s >> cannot stand here. page >> stands in css of columns and in total; iframe >> and comments >> also in from and each.", prefix)
 			return text
+		}
+		if prefix == PlaceFrame {
+			v.later("iframe >>")
 		}
 		prefix += " >> "
 	}
