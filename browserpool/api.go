@@ -26,6 +26,9 @@ type Request struct {
 	// Script runs at document start of the top frame in an isolated world, and
 	// talks to the pool as the package documentation of script.go tells.
 	Script string
+	// FrameScript, if any, is what Script is in every frame below the top one, of
+	// whatever site. The answer then waits for the frames and has what they deliver.
+	FrameScript string
 	// PageScript, if any, runs at document start in the page's own world.
 	PageScript string
 
@@ -75,6 +78,7 @@ type Answer struct {
 	MIMEType  string
 	Payload   []byte   // what the script delivered; nil when it delivered nothing
 	Parts     [][]byte // what it delivered before in parts, in their order
+	Frames    []Frame  // below the top one, in the order in which they appeared; with Request.FrameScript alone
 	Responses []Response
 	// Failed are the page's own requests that could have drawn something (XHR,
 	// fetch, script) and ended without an answer or with a status of 400 or more.
@@ -83,6 +87,16 @@ type Answer struct {
 	// Exceptions is the number of uncaught errors of the page; Exception the first one's text.
 	Exceptions int
 	Exception  string
+}
+
+// Frame is what a frame gave.
+type Frame struct {
+	URL     string
+	Payload []byte // what its script delivered; nil when it delivered nothing
+	Err     string // why it did not, in Chrome's words or ours
+	// Idle says that nothing was waited for: it had not come to rest, held nothing of
+	// what was wanted until then, and other frames held all.
+	Idle bool
 }
 
 // Response is one captured response of the page.

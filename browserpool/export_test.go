@@ -16,6 +16,13 @@ func (t *Tab) CloseTarget() {
 	send(t.target.chrome.mux.root, target.CloseTarget, target.CloseTargetParams{TargetID: t.target.id}).forget()
 }
 
+// Isolated gives each site a process of its own, so that frames of other sites are
+// targets of their own. Headless shells do not do that by themselves.
+func (c Config) Isolated() Config {
+	c.isolated = true
+	return c
+}
+
 // SetMaxPayload makes the limit smaller, so that a test need not send 64 MB.
 func (p *Pool) SetMaxPayload(n int) { p.maxPayload = n }
 

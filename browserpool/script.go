@@ -69,6 +69,15 @@ func wrap(source string) string {
 		source + "\n})();"
 }
 
+// wrapFrame makes a script run once in the documents of all frames below the top
+// one, whatever scheme they came by, but in none of Chrome's own.
+func wrapFrame(source string) string {
+	return "(() => {\n" +
+		"if (window === window.top || location.protocol === 'chrome-error:' || globalThis.__tabfarm_in === document) return;\n" +
+		"globalThis.__tabfarm_in = document;\n" +
+		source + "\n})();"
+}
+
 // storageScript puts entries of localStorage in place before the page's own
 // scripts look. It is installed until the first document of its origin has come,
 // so that what the page itself changes afterwards stays. A page that sends itself
