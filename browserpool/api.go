@@ -93,10 +93,8 @@ type Answer struct {
 type Frame struct {
 	URL     string
 	Payload []byte // what its script delivered; nil when it delivered nothing
-	Err     string // why it did not, in Chrome's words or ours
-	// Idle says that nothing was waited for: it had not come to rest, held nothing of
-	// what was wanted until then, and other frames held all.
-	Idle bool
+	Err     string // why it did not, in Chrome's words or ours; "" where it was not waited for
+	Late    bool   // there was or may have been a document, which was not read to its end
 }
 
 // Response is one captured response of the page.

@@ -294,12 +294,12 @@ func (v *visit) frameAnswers() []Frame {
 		case f.done:
 			a.Payload = []byte(f.read.text())
 		case f.err != "":
+			a.Late = f.err == frameCrashed || f.err == frameRunaway
 		case f.going, f.fresh:
-			a.Err = frameLate
-		case f.started && !v.awaited(f):
-			a.Idle = true
+			a.Err, a.Late = frameLate, true
+		case f.started && !v.awaited(f): // and others hold what it lacks
 		case f.started:
-			a.Err = frameRestless
+			a.Err, a.Late = frameRestless, true
 		default:
 			continue
 		}

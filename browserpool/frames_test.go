@@ -70,7 +70,7 @@ func told(a browserpool.Answer, s *httptest.Server) string {
 	var lines []string
 	for _, f := range a.Frames {
 		line := string(f.Payload) + f.Err
-		if f.Idle {
+		if f.Payload == nil && f.Err == "" {
 			line += "idle"
 		}
 		lines = append(lines, f.URL+" "+line)

@@ -43,7 +43,13 @@ type Reading struct {
 	// alone; nil for none.
 	Cards *Cards
 
+	// FrameLate says that a frame had not loaded, or not come to rest, by the deadline,
+	// and might hold what was looked for in frames.
+	FrameLate bool
+
+	frames []Frame // that were looked through
 	values []value // for rows that are read elsewhere
+	hints  []hint
 }
 
 // Cards are elements that repeat on a page, and what differs in them.

@@ -7,6 +7,7 @@ import "slices"
 func (r *Reading) join(later *Reading) {
 	r.URL, r.Title, r.Signs = later.URL, later.Title, later.Signs
 	r.Settled, r.Stopped, r.Short = later.Settled, later.Stopped, later.Short
+	r.hints = append(r.hints, later.hints...)
 	r.values = slices.Concat(later.values, r.values) // the latest first
 	r.Links = append(r.Links, later.Links...)
 	r.Embedded = append(r.Embedded, later.Embedded...)

@@ -1,6 +1,10 @@
 package extract
 
-import "github.com/tabfarm/tabfarm/recipe"
+import (
+	"slices"
+
+	"github.com/tabfarm/tabfarm/recipe"
+)
 
 // jobValue is one text of a document for rows that are read elsewhere: out of
 // JSON, or in another document of the page.
@@ -28,6 +32,11 @@ func documentOf(selector string) string {
 }
 
 func inFrames(t *recipe.Table) bool { return rowsPlace(t) == recipe.PlaceFrame }
+
+// LooksInFrames says that a kind of pages looks for something in frames.
+func LooksInFrames(k *recipe.Kind) bool {
+	return k != nil && slices.ContainsFunc(k.Tables, func(t recipe.Table) bool { return usesPlace(&t, recipe.PlaceFrame) })
+}
 
 // isValue says that a column has one value for all rows, which the document of
 // the rows does not hold.
@@ -146,7 +155,7 @@ func (r *Reading) complete(s *sheet, t *recipe.Table) *Problem {
 // the number of its own rows, else one for all.
 func (r *Reading) totals(t *recipe.Table) []string {
 	var texts []string
-	own := map[int]bool{}
+	own, shared := map[int]bool{}, false
 	for i := range r.Grids {
 		g := &r.Grids[i]
 		switch {
@@ -154,14 +163,14 @@ func (r *Reading) totals(t *recipe.Table) []string {
 		case g.TotalText != nil:
 			own[g.frame] = true
 			texts = append(texts, *g.TotalText)
-		default:
-			if text := r.lent(t.Name, "", g.frame); text != nil {
-				return []string{*text}
-			}
-			return texts[:min(len(texts), 1)]
+		case len(g.Rows) > 0:
+			shared = true
 		}
 	}
-	if text := r.lent(t.Name, "", 0); len(texts) == 0 && text != nil {
+	switch text := r.lent(t.Name, "", 0); {
+	case len(texts) > 0 && shared:
+		return texts[:1]
+	case len(texts) == 0 && text != nil:
 		return []string{*text}
 	}
 	return texts

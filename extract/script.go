@@ -20,7 +20,7 @@ var sources embed.FS
 var parts = []string{
 	"dom.js", "shadow.js", "comments.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
 	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "settle.js", "act.js", "steps.js", "collect.js",
-	"pages.js", "scroll.js", "rowkeys.js", "grow.js", "next.js", "main.js",
+	"pages.js", "scroll.js", "rowkeys.js", "grow.js", "next.js", "frames.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
@@ -51,6 +51,8 @@ type job struct {
 	JSONOnly bool       `json:"jsonOnly,omitempty"`
 	Look     bool       `json:"look,omitempty"`     // links of cells come with the rows
 	Comments bool       `json:"comments,omitempty"` // something is looked for in comments
+	Frames   bool       `json:"frames,omitempty"`   // something is looked for in frames
+	Frame    bool       `json:"frame,omitempty"`    // this is the job of a frame
 	Embedded bool       `json:"embedded,omitempty"` // so does JSON that the document holds
 	Steps    []jobStep  `json:"steps,omitempty"`
 	// Vars are the page's variables, where a step is JavaScript.
@@ -139,11 +141,37 @@ func Script(k *recipe.Kind, vars, secrets map[string]string, all bool) (string, 
 			t := &k.Tables[i]
 			j.JSONOnly = j.JSONOnly && t.JSON != nil
 			j.Embedded = j.Embedded || inPage(t.JSON)
+			j.Frames = j.Frames || usesPlace(t, recipe.PlaceFrame)
 			j.Comments = j.Comments || usesPlace(t, recipe.PlaceComments)
 			j.Values = append(j.Values, pageValues(t)...)
 			if !inFrames(t) {
 				j.Tables = append(j.Tables, tableJob(t, vars))
 			}
+		}
+	}
+	return script(j)
+}
+
+// FrameScript is the source of the reading script for the frames of a page, which
+// is the same in each; "" where the recipe looks in none. all is as for Script.
+func FrameScript(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
+	if !LooksInFrames(k) {
+		return "", nil
+	}
+	j := job{Timeout: 30_000, Tables: []jobTable{}, Links: []string{}, Frames: true, Frame: true}
+	if k.Page.Timeout > 0 {
+		j.Timeout = k.Page.Timeout.Milliseconds()
+	}
+	if all {
+		j.Tables = []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}}
+		return script(j)
+	}
+	for i := range k.Tables {
+		t := &k.Tables[i]
+		j.Values = append(j.Values, frameValues(t)...)
+		if inFrames(t) {
+			j.Comments = j.Comments || usesPlace(t, recipe.PlaceComments)
+			j.Tables = append(j.Tables, tableJob(t, vars))
 		}
 	}
 	return script(j)

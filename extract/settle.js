@@ -178,7 +178,8 @@ function isDataLine(line) {
  * that it is not ready.
  */
 function quietNeeded() {
-  if (readyState(document) === 'loading') return Infinity;
+  if (job.frames) wakeFrames();
+  if (readyState(document) === 'loading' && !frames.written) return Infinity;
   if (job.ready && findOne(document, job.ready) === null) return Infinity;
   let need = job.ready || watch.spinnerSeen ? QUIET_PROVED : QUIET;
   let proved = job.tables.length > 0;
@@ -196,7 +197,7 @@ function quietNeeded() {
     }
     need = Math.max(need, job.ready ? QUIET : QUIET_EMPTY);
   }
-  return Math.max(linksNeed(), proved ? Math.min(need, QUIET_PROVED) : need);
+  return Math.max(linksNeed(), framesNeed(), proved ? Math.min(need, QUIET_PROVED) : need);
 }
 
 /** Asks the page's world what it still has to do. */
@@ -249,6 +250,7 @@ globalThis.__tabfarm_go = (number, pending, waited, captured) => {
  * @param {number} end time at which the waiting ends, whatever the page does
  */
 async function settle(need = quietNeeded, end = Infinity) {
+  if (frames.still) return parsedStill();
   for (let round = 0; ; ) {
     if (state.delivered) await never(); // the deadline came first
     if (now() >= end) return;

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,6 +140,8 @@ func judge(table *Table, s *sheet, t *recipe.Table, r *Reading) *Problem {
 			thousands(s.counted), thousands(*s.total), because(s.note))
 	case t.Rows != "visible" && !s.complete && r.Short != "":
 		return problemf(outcomeIncomplete, "%s read, and not all parts of the page: %s.", rowsRead(n), r.Short)
+	case r.FrameLate && inFrames(t) && !proven:
+		return problemf(outcomeIncomplete, "%s read, and frames of the page had not come to rest by its deadline, so that nothing proves that they are all: %s.", rowsRead(n), r.late())
 	case !r.Settled && !proven && t.JSON == nil:
 		return problemf(outcomeIncomplete, "the page had not come to rest by its deadline; %s read and nothing proves that they are all.", rowsRead(n))
 	case t.Rows != "visible" && !s.complete:
@@ -193,21 +196,37 @@ func gridsOf(r *Reading, t *recipe.Table) ([]*Grid, *Problem) {
 		}
 	}
 	if t.Each != "" {
+		grids = withRows(grids)
 		if len(grids) == 0 || len(grids[0].Rows) == 0 && !t.Optional && t.MinRows > 0 {
-			return nil, problemf(outcomeMissing, "nothing on the page matches each: %q.", t.Each)
+			if inFrames(t) {
+				return nil, problemf(outcomeMissing, "nothing in a frame of the page matches each: %q. %s", t.Each, r.looked())
+			}
+			return nil, problemf(outcomeMissing, "nothing on the page matches each: %q.%s", t.Each, r.advice(t.Name, "each", t.Each))
 		}
 		return grids, nil
 	}
-	if len(grids) == 0 {
-		if t.From != "" {
-			return nil, problemf(outcomeMissing, "no table on the page matches from: %q.", t.From)
-		}
-		return nil, problemf(outcomeMissing, "the page has no table.")
+	switch {
+	case len(grids) > 0:
+	case inFrames(t):
+		return nil, problemf(outcomeMissing, "no table in a frame of the page matches from: %q. %s", t.From, r.looked())
+	case t.From != "":
+		return nil, problemf(outcomeMissing, "no table on the page matches from: %q.%s", t.From, r.advice(t.Name, "from", t.From))
+	default:
+		return nil, problemf(outcomeMissing, "the page has no table.%s", r.advice(t.Name, "from", ""))
 	}
 	if t.From != "" {
 		return grids, nil
 	}
 	return largest(grids)
+}
+
+// withRows leaves out the grids of frames that hold none of the elements, but not all.
+func withRows(grids []*Grid) []*Grid {
+	full := slices.DeleteFunc(slices.Clone(grids), func(g *Grid) bool { return len(g.Rows) == 0 })
+	if len(full) == 0 {
+		return grids[:min(len(grids), 1)]
+	}
+	return full
 }
 
 // largest finds the largest of all tables of the page; two of one size are a question to the recipe.
@@ -259,7 +278,7 @@ func everyTable(r *Reading) ([]Table, error) {
 		}
 	}
 	if len(r.Grids) == 0 {
-		first = signed(problemf(outcomeMissing, "the page has no table."), r)
+		first = signed(problemf(outcomeMissing, "the page has no table.%s", r.advice("", "from", "")), r)
 	}
 	if first != nil {
 		return tables, first

@@ -54,9 +54,6 @@ func (v value) css(s *scope, where cssWhere) string {
 			v.wrong("%s >> cannot stand here. page >> stands in css of columns and in total; iframe >> and comments >> also in from and each.", prefix)
 			return text
 		}
-		if prefix == PlaceFrame {
-			v.later("iframe >>")
-		}
 		prefix += " >> "
 	}
 	if where&cssTemplate != 0 {
