@@ -8,8 +8,8 @@ import (
 )
 
 // The script contract. Request.Script runs in an isolated world of the top frame,
-// once at the start of each document that came over http or https. In that world,
-// and in no other, there is a function
+// once at the start of each document that came over http or https. In worlds of
+// that name, and in no other, there is a function
 //
 //	__tabfarm(message: string)
 //
@@ -43,12 +43,28 @@ import (
 //	recall          the pool calls __tabfarm_kept(TEXT), "" when nothing was kept.
 //	forget          responses of requests that were begun until now do not count.
 //
+// Request.FrameScript runs in the same world of every document of every frame below
+// the top one, when there is one. It has the words quiet, data, done, turn and more,
+// and these:
+//
+//	frame           the script has begun in a document. When the top document has
+//	                delivered, the pool calls __tabfarm_begin(): steps of the top
+//	                document may have to bring the frame to show what is wanted.
+//	lacks NAMES     the frame does not hold these; a name means the same in every
+//	                frame. A script that has said so, before it delivers, is not
+//	                waited for while other frames that have delivered hold them all.
+//
+// The visit ends when the top document has delivered and no frame is waited for:
+// none is on its way to a document, and each script has delivered. Where the top
+// document says "done alone" the frames are not wanted.
+//
 // The script defines on globalThis what it wants called. At the deadline the pool
-// calls __tabfarm_last(), and what that delivers within three seconds is returned
+// calls __tabfarm_last(), of each script that has not delivered, and what that delivers within three seconds is returned
 // beside ErrTimeout; it may return a promise.
 //
 // Requests in flight are fetch, XHR, scripts and whatever else may draw, of the
-// page, its same-site frames and its workers. WebSockets, event streams, beacons,
+// page, the frames that its process draws and their workers; for the script of a
+// frame that is a target of its own, those of that target. WebSockets, event streams, beacons,
 // prefetches, images, fonts, media and styles never count.
 //
 // A new document makes the pool forget what the one before it has said, but for
