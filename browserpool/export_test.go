@@ -11,6 +11,20 @@ import (
 // CrashRenderer makes the renderer of the tab's target crash.
 func (t *Tab) CrashRenderer() { send(t.target.session, page.Crash, cdp.Empty{}).forget() }
 
+// CrashFrames makes the renderers of frames crash that are targets of their own, and
+// counts them.
+func (t *Tab) CrashFrames() int {
+	t.target.mu.Lock()
+	v := t.target.visit
+	t.target.mu.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for s := range v.sessions {
+		send(s, page.Crash, cdp.Empty{}).forget()
+	}
+	return len(v.sessions)
+}
+
 // CloseTarget closes the tab's target under it, as a page does that closes itself.
 func (t *Tab) CloseTarget() {
 	send(t.target.chrome.mux.root, target.CloseTarget, target.CloseTargetParams{TargetID: t.target.id}).forget()

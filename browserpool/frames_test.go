@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,10 +95,16 @@ var frameTests = []struct {
 	{"none", map[string]string{"/": `<li>top`}, ``},
 	{"of the same site", map[string]string{"/": `<iframe src="/a"></iframe>`, "/a": `<li>a`}, `SELF/a ["a"]`},
 	{"of another site", map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<li>a`}, `OTHER/a ["a"]`},
-	{"in each other", map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<li>a</li><iframe src="SELF/b"></iframe>`, "/b": `<li>b</li><iframe src="SELF/c"></iframe>`, "/c": `<li>c`},
-		"OTHER/a [\"a\"]\nSELF/b [\"b\"]\nSELF/c [\"c\"]"},
-	{"written", map[string]string{"/": `<iframe srcdoc="<li>a"></iframe><iframe id="w"></iframe><script>w.contentDocument.write('<li>b'); w.contentDocument.close()</script>`},
-		"about:srcdoc [\"a\"]\nabout:blank [\"b\"]"},
+	{
+		"in each other",
+		map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<li>a</li><iframe src="SELF/b"></iframe>`, "/b": `<li>b</li><iframe src="SELF/c"></iframe>`, "/c": `<li>c`},
+		"OTHER/a [\"a\"]\nSELF/b [\"b\"]\nSELF/c [\"c\"]",
+	},
+	{
+		"written",
+		map[string]string{"/": `<iframe srcdoc="<li>a"></iframe><iframe id="w"></iframe><script>w.contentDocument.write('<li>b'); w.contentDocument.close()</script>`},
+		"about:srcdoc [\"a\"]\nabout:blank [\"b\"]",
+	},
 	{"touched before it came", map[string]string{"/": `<iframe src="/a"></iframe><script>frames[0].x</script>`, "/a": `<li>a`}, `SELF/a ["a"]`},
 	{"drawn late", map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<i class="spin"></i>` + later(`document.body.innerHTML = '<li>a'`)}, `OTHER/a ["a"]`},
 	{"made late", map[string]string{"/": `<li>top</li><script>fetch('/hold').then(() => document.body.insertAdjacentHTML('beforeend', '<iframe src="OTHER/a"></iframe>'))</script>`, "/a": `<li>a`}, `OTHER/a ["a"]`},
@@ -119,6 +126,7 @@ func TestFrames(t *testing.T) {
 		"own processes": own(t, browserpool.Config{Processes: 1, Tabs: 4}.Isolated()),
 	} {
 		t.Run(how, func(t *testing.T) {
+			framesCrash(t, pool) // alone: frames of one site share a renderer
 			for _, test := range frameTests {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
@@ -134,7 +142,7 @@ func TestFrames(t *testing.T) {
 			}
 			for name, test := range map[string]func(*testing.T, *browserpool.Pool){
 				"do not come": framesThatDoNotCome, "ask Allow": framesAskAllow, "cannot forge": framesCannotForge,
-				"block and capture": framesBlockAndCapture, "a tab after them": tabAfterFrames,
+				"block and capture": framesBlockAndCapture, "take turns": framesTakeTurns, "a tab after them": tabAfterFrames,
 			} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
@@ -147,9 +155,11 @@ func TestFrames(t *testing.T) {
 
 // framesThatDoNotCome: at the deadline the page is there, and so is what frames had.
 func framesThatDoNotCome(t *testing.T, pool *browserpool.Pool) {
-	s := frameSite(t, map[string]string{"/": `<li>top</li><iframe src="OTHER/a"></iframe><iframe src="OTHER/hang"></iframe><iframe src="OTHER/b"></iframe>`,
-		"/a": `<li>a`, "/b": `<li>b</li><i class="spin"></i>`})
-	a, err := open(t, pool, browserpool.Request{URL: s.URL + "/", FrameScript: frameScript, Timeout: 3 * time.Second})
+	s := frameSite(t, map[string]string{
+		"/":  `<li>top</li><iframe src="OTHER/a"></iframe><iframe src="OTHER/hang"></iframe><iframe src="OTHER/b"></iframe>`,
+		"/a": `<li>a`, "/b": `<li>b</li><i class="spin"></i>`,
+	})
+	a, err := open(t, pool, browserpool.Request{URL: s.URL + "/", FrameScript: frameScript, Timeout: 4 * time.Second})
 	if !errors.Is(err, browserpool.ErrTimeout) || string(a.Payload) != `["top"]` {
 		t.Errorf("%v, payload %q", err, a.Payload)
 	}
@@ -220,6 +230,55 @@ func framesBlockAndCapture(t *testing.T, pool *browserpool.Pool) {
 	}
 	if loads.Load() > 0 {
 		t.Errorf("%d images were loaded", loads.Load())
+	}
+}
+
+// framesTakeTurns: two frames may wait for the host's turn at a time.
+func framesTakeTurns(t *testing.T, pool *browserpool.Pool) {
+	const script = `__tabfarm('frame');
+		globalThis.__tabfarm_begin = () => __tabfarm('turn 1');
+		globalThis.__tabfarm_turn = (n) => { __tabfarm('data 0 1 ' + n); __tabfarm('done') };`
+	s := frameSite(t, map[string]string{"/": `<iframe src="OTHER/a"></iframe><iframe src="/b"></iframe>`, "/a": `a`, "/b": `b`})
+	var asked atomic.Int32
+	both := make(chan struct{})
+	a, err := open(t, pool, browserpool.Request{URL: s.URL + "/", FrameScript: script, Turn: func(ctx context.Context) error {
+		if asked.Add(1) == 2 {
+			close(both)
+		}
+		select {
+		case <-both:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}})
+	if diff := cmp.Diff("OTHER/a 1\nSELF/b 1", told(a, s)); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+// framesCrash: a frame whose renderer crashes takes nothing else along. Where the
+// page's process draws it there is none to crash.
+func framesCrash(t *testing.T, pool *browserpool.Pool) {
+	s := frameSite(t, map[string]string{"/": `<li>top</li><iframe src="OTHER/a"></iframe>`, "/a": `<i class="spin"></i>`})
+	err := pool.Do(t.Context(), func(tab *browserpool.Tab) error {
+		var once sync.Once
+		crashed := 0
+		script := frameScript + `setTimeout(() => __tabfarm('turn 1'), 100);`
+		a, err := tab.Open(t.Context(), browserpool.Request{URL: s.URL + "/", Script: rowsScript, FrameScript: script, Timeout: 4 * time.Second, Turn: func(context.Context) error {
+			once.Do(func() { crashed = tab.CrashFrames() })
+			return nil
+		}})
+		if crashed == 0 {
+			return nil
+		}
+		if err != nil || string(a.Payload) != `["top"]` || told(a, s) != "OTHER/a crashed" || !a.Frames[0].Late {
+			t.Errorf("%v, payload %q, frames %s", err, a.Payload, told(a, s))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -29,13 +29,16 @@ type visit struct {
 	wake    chan struct{}   // capacity 1: look at the deadline again
 	ended   chan struct{}   // closed when err or finished is set
 
-	mu       sync.Mutex
-	deadline time.Time // of the load that is on
-	limit    time.Time // of the page
-	err      error     // the first that ended it
-	finished bool      // the payload is there
-	over     bool      // ended is closed
-	checks   int       // questions to Allow that are not answered
+	mu        sync.Mutex
+	deadline  time.Time // of the load that is on
+	turns     int       // that are waited for; the deadline stands still meanwhile
+	held      time.Time // it, as it was when the first of them was asked for
+	heldSince time.Time
+	limit     time.Time // of the page
+	err       error     // the first that ended it
+	finished  bool      // the payload is there
+	over      bool      // ended is closed
+	checks    int       // questions to Allow that are not answered
 
 	docs      map[string]*document // by loader, those that may still commit
 	doc       *document            // that has committed
@@ -291,7 +294,7 @@ func (v *visit) navigated(params jsonv2.Value) {
 	v.doc = doc
 	clear(v.docs)
 	v.docs[doc.loader] = doc
-	v.read, v.delivered, v.frames = reading{}, false, nil
+	v.read, v.delivered, v.frames, v.turns = reading{}, false, nil, 0
 	clear(v.sessions)
 	v.net.keepOnly(doc.loader)
 	for origin, s := range v.storage {
@@ -484,8 +487,11 @@ func (v *visit) turn(r *reader, n int) {
 		grant()
 		return
 	}
-	doc, asked := v.doc, time.Now()
-	deadline := v.deadline
+	if v.turns == 0 {
+		v.held, v.heldSince = v.deadline, time.Now()
+	}
+	v.turns++
+	doc := v.doc
 	v.deadline = v.limit
 	v.poke()
 	v.wg.Go(func() {
@@ -499,13 +505,20 @@ func (v *visit) turn(r *reader, n int) {
 			v.failLocked(fmt.Errorf("take turn: %w", err))
 			return
 		}
-		v.extend(deadline.Add(time.Since(asked)))
+		if v.turns--; v.turns == 0 {
+			v.extend(v.held.Add(time.Since(v.heldSince)))
+		}
 		grant()
 	})
 }
 
-// extend sets the deadline of the load, never past the page's limit.
+// extend sets the deadline of the load, never past the page's limit. While a turn is
+// waited for it holds from the end of that on.
 func (v *visit) extend(to time.Time) {
+	if v.turns > 0 {
+		v.held = to.Add(-time.Since(v.heldSince))
+		return
+	}
 	v.deadline = to
 	if to.After(v.limit) {
 		v.deadline = v.limit

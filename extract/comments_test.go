@@ -42,20 +42,30 @@ func TestComments(t *testing.T) {
 		{"in a comment", `<div><!-- ` + table + ` --></div>`, recipe.Table{From: "comments >> #t"}, two},
 		{"beside another of its name", `<table id="t"><tr><th>Name<tr><td>live</table><!-- ` + table + ` -->`, recipe.Table{From: "comments >> #t"}, two},
 		{"in its wrapper", `<!-- <div class="w">` + table + `</div> -->`, recipe.Table{From: "comments >> .w"}, two},
-		{"in two comments", `<!-- ` + table + ` --><!-- ` + strings.ReplaceAll(table, "a<td>1", "c<td>3") + ` -->`,
-			recipe.Table{From: "comments >> table"}, two + "\nc|3\nb|2"},
-		{"spans and hidden parts", `<!-- <table><tr><th>Name<th>N<th style="display: none">X<tr><td rowspan=2><span>a</span><b>z</b><td>1<td style="display:none">x<tr><td>2<td hidden>y<tr hidden><td>c<td>3</table> -->`,
-			recipe.Table{From: "comments >> table"}, "name|n\naz|1\naz|2"},
+		{
+			"in two comments", `<!-- ` + table + ` --><!-- ` + strings.ReplaceAll(table, "a<td>1", "c<td>3") + ` -->`,
+			recipe.Table{From: "comments >> table"},
+			two + "\nc|3\nb|2",
+		},
+		{
+			"spans and hidden parts", `<!-- <table><tr><th>Name<th>N<th style="display: none">X<tr><td rowspan=2><span>a</span><b>z</b><td>1<td style="display:none">x<tr><td>2<td hidden>y<tr hidden><td>c<td>3</table> -->`,
+			recipe.Table{From: "comments >> table"},
+			"name|n\naz|1\naz|2",
+		},
 		{"comes later", later(`setTimeout(() => d.append(document.createComment(table)), 300)`), recipe.Table{From: "comments >> #t"}, two},
 		{"comes later in an element", later(`setTimeout(() => { const e = document.createElement('div'); e.append(document.createComment(table)); d.replaceWith(e) }, 300)`), recipe.Table{From: "comments >> #t"}, two},
 		{"its text changes", later(`d.firstChild.data = table.replace('a<td>1', 'x<td>9'); setTimeout(() => d.firstChild.data = table, 300)`), recipe.Table{From: "comments >> #t"}, two},
 		{"in a shadow tree", later(`d.attachShadow({mode: 'closed'}).append(document.createComment(table))`), recipe.Table{From: "comments >> #t"}, two},
-		{"cards", `<h2>East</h2><!-- <p class="card" data-id="1"><b>a</b></p> --><h2>West</h2><!-- <p class="card" data-id="2"><b>b</b></p><h2>South</h2><p class="card" data-id="3"><b>c</b></p> --><h1>T</h1>`,
+		{
+			"cards", `<h2>East</h2><!-- <p class="card" data-id="1"><b>a</b></p> --><h2>West</h2><!-- <p class="card" data-id="2"><b>b</b></p><h2>South</h2><p class="card" data-id="3"><b>c</b></p> --><h1>T</h1>`,
 			recipe.Table{Each: "comments >> .card", Columns: []recipe.Column{{Name: "id", Attr: "data-id"}, {Name: "name", CSS: "b"}, {Name: "side", Above: "h2"}, {Name: "title", CSS: "page >> h1"}}},
-			"id|name|side|title\n1|a|East|T\n2|b|West|T\n3|c|South|T"},
-		{"a value for all rows", table + `<!-- <i class="x" title="T">2024</i> -->`,
+			"id|name|side|title\n1|a|East|T\n2|b|West|T\n3|c|South|T",
+		},
+		{
+			"a value for all rows", table + `<!-- <i class="x" title="T">2024</i> -->`,
 			recipe.Table{From: "#t", Columns: []recipe.Column{{Name: "year", CSS: "comments >> .x"}, {Name: "title", CSS: "comments >> .x", Attr: "title"}}},
-			"year|title|name|n\n2024|T|a|1\n2024|T|b|2"},
+			"year|title|name|n\n2024|T|a|1\n2024|T|b|2",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -102,8 +102,12 @@ func TestTablesInFrames(t *testing.T) {
 	tables := []recipe.Table{
 		{Name: "two", From: "iframe >> #two"},
 		{Name: "cards", Each: "iframe >> .card", Columns: []recipe.Column{
-			{Name: "id", Attr: "data-id"}, {Name: "name", CSS: "b"}, {Name: "side", Above: "h2"},
-			{Name: "page", CSS: "page >> h1"}, {Name: "x", CSS: "iframe >> .x"}, {Name: "year", CSS: "iframe >> .x", Attr: "title"},
+			{Name: "id", Attr: "data-id"},
+			{Name: "name", CSS: "b"},
+			{Name: "side", Above: "h2"},
+			{Name: "page", CSS: "page >> h1"},
+			{Name: "x", CSS: "iframe >> .x"},
+			{Name: "year", CSS: "iframe >> .x", Attr: "title"},
 		}},
 		{Name: "page", From: "#other", Columns: []recipe.Column{{Name: "year", CSS: "iframe >> .x", Attr: "title"}}},
 	}
@@ -224,7 +228,7 @@ func TestFramesThatHang(t *testing.T) {
 	t.Parallel()
 	url := framePages(t, map[string]string{"/": `<iframe src="/f"></iframe><iframe src="/hang"></iframe><iframe src="http://localhost:1/"></iframe>`, "/f": rowsOf("t", "a")})
 	k := kindWith(recipe.Table{Name: "a", From: "iframe >> #t"}, recipe.Table{Name: "b", From: "iframe >> #none"}, recipe.Table{Name: "c", Each: "iframe >> .none"})
-	v := openFor(t, url+"/", k, nil, 3*time.Second)
+	v := openFor(t, url+"/", k, nil, 4*time.Second)
 	const looked = `3 frames were looked through: URL/f, URL/hang (had not loaded), http://localhost:1/ (net::ERR_UNSAFE_PORT).`
 	for i, want := range []string{
 		`a: 1 row was read, and frames of the page had not come to rest by its deadline, so that nothing proves that they are all: URL/hang.`,

@@ -53,8 +53,11 @@ func (v value) css(s *scope, where cssWhere) string {
 			v.wrong("iframe >> looks in all frames of the page, and %s >> is not known. Write %s.", prefix, quoted("iframe >> "+selector))
 			return text
 		}
-		elsewhere := prefix == PlaceFrame || prefix == PlaceComments
-		if !(elsewhere && where&(cssFrames|cssPlaces) != 0) && !(prefix == PlacePage && where&cssPlaces != 0) {
+		allowed := cssPlaces
+		if prefix == PlaceFrame || prefix == PlaceComments {
+			allowed = cssFrames | cssPlaces
+		}
+		if where&allowed == 0 || (prefix != PlaceFrame && prefix != PlaceComments && prefix != PlacePage) {
 			v.wrong("%s >> cannot stand here. page >> stands in css of columns and in total; iframe >> and comments >> also in from and each.", prefix)
 			return text
 		}
