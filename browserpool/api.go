@@ -45,7 +45,9 @@ type Request struct {
 
 	// Allow is asked before the top document is requested, for the URL and for
 	// each redirect of it, and again with the address that was connected to.
-	// nil allows everything. A later version asks it for sub-requests too.
+	// nil allows everything. With FrameScript it is asked for the documents of frames
+	// too; what is refused to a frame leaves that frame out. A later version asks it for
+	// sub-requests too.
 	//
 	// connected is the zero Addr before the request. It stays so when the pool
 	// goes through a proxy, which hides the address, and then the second question

@@ -11,9 +11,8 @@ import (
 // CrashRenderer makes the renderer of the tab's target crash.
 func (t *Tab) CrashRenderer() { send(t.target.session, page.Crash, cdp.Empty{}).forget() }
 
-// CrashFrames makes the renderers of frames crash that are targets of their own, and
-// counts them.
-func (t *Tab) CrashFrames() int {
+// CrashFrames makes the renderers of frames crash that are targets of their own.
+func (t *Tab) CrashFrames() {
 	t.target.mu.Lock()
 	v := t.target.visit
 	t.target.mu.Unlock()
@@ -22,7 +21,6 @@ func (t *Tab) CrashFrames() int {
 	for s := range v.sessions {
 		send(s, page.Crash, cdp.Empty{}).forget()
 	}
-	return len(v.sessions)
 }
 
 // CloseTarget closes the tab's target under it, as a page does that closes itself.

@@ -106,6 +106,7 @@ var frameTests = []struct {
 		"about:srcdoc [\"a\"]\nabout:blank [\"b\"]",
 	},
 	{"touched before it came", map[string]string{"/": `<iframe src="/a"></iframe><script>frames[0].x</script>`, "/a": `<li>a`}, `SELF/a ["a"]`},
+	{"alerts", map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<script>alert(1)</script><li>a`}, `OTHER/a ["a"]`},
 	{"drawn late", map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<i class="spin"></i>` + later(`document.body.innerHTML = '<li>a'`)}, `OTHER/a ["a"]`},
 	{"made late", map[string]string{"/": `<li>top</li><script>fetch('/hold').then(() => document.body.insertAdjacentHTML('beforeend', '<iframe src="OTHER/a"></iframe>'))</script>`, "/a": `<li>a`}, `OTHER/a ["a"]`},
 	{"replaced", map[string]string{"/": `<iframe id="f" src="OTHER/a"></iframe>` + later(`f.outerHTML = '<iframe src="OTHER/b"></iframe>'`), "/a": `<i class="spin"></i>`, "/b": `<li>b`}, `OTHER/b ["b"]`},
@@ -121,12 +122,14 @@ var frameTests = []struct {
 // of their own, and in one that does not.
 func TestFrames(t *testing.T) {
 	t.Parallel()
-	for how, pool := range map[string]*browserpool.Pool{
-		"one process":   chrometest.Pool(t),
-		"own processes": own(t, browserpool.Config{Processes: 1, Tabs: 4}.Isolated()),
-	} {
+	apart := own(t, browserpool.Config{Processes: 1, Tabs: 4}.Isolated())
+	t.Run("crash", func(t *testing.T) { framesCrash(t, apart) }) // alone: frames of one site share a renderer
+	t.Run("do not come", func(t *testing.T) {
+		t.Parallel()
+		framesThatDoNotCome(t, apart)
+	})
+	for how, pool := range map[string]*browserpool.Pool{"one process": chrometest.Pool(t), "own processes": apart} {
 		t.Run(how, func(t *testing.T) {
-			framesCrash(t, pool) // alone: frames of one site share a renderer
 			for _, test := range frameTests {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
@@ -141,7 +144,7 @@ func TestFrames(t *testing.T) {
 				})
 			}
 			for name, test := range map[string]func(*testing.T, *browserpool.Pool){
-				"do not come": framesThatDoNotCome, "ask Allow": framesAskAllow, "cannot forge": framesCannotForge,
+				"ask Allow": framesAskAllow, "cannot forge": framesCannotForge,
 				"block and capture": framesBlockAndCapture, "take turns": framesTakeTurns, "a tab after them": tabAfterFrames,
 			} {
 				t.Run(name, func(t *testing.T) {
@@ -257,21 +260,16 @@ func framesTakeTurns(t *testing.T, pool *browserpool.Pool) {
 	}
 }
 
-// framesCrash: a frame whose renderer crashes takes nothing else along. Where the
-// page's process draws it there is none to crash.
+// framesCrash: a frame whose renderer crashes takes nothing else along.
 func framesCrash(t *testing.T, pool *browserpool.Pool) {
 	s := frameSite(t, map[string]string{"/": `<li>top</li><iframe src="OTHER/a"></iframe>`, "/a": `<i class="spin"></i>`})
 	err := pool.Do(t.Context(), func(tab *browserpool.Tab) error {
 		var once sync.Once
-		crashed := 0
 		script := frameScript + `setTimeout(() => __tabfarm('turn 1'), 100);`
 		a, err := tab.Open(t.Context(), browserpool.Request{URL: s.URL + "/", Script: rowsScript, FrameScript: script, Timeout: 4 * time.Second, Turn: func(context.Context) error {
-			once.Do(func() { crashed = tab.CrashFrames() })
+			once.Do(tab.CrashFrames)
 			return nil
 		}})
-		if crashed == 0 {
-			return nil
-		}
 		if err != nil || string(a.Payload) != `["top"]` || told(a, s) != "OTHER/a crashed" || !a.Frames[0].Late {
 			t.Errorf("%v, payload %q, frames %s", err, a.Payload, told(a, s))
 		}

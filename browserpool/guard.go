@@ -11,7 +11,8 @@ import (
 )
 
 // Interception costs a round trip for each request that it stops, so it stops
-// only three kinds: documents when Allow is to be asked, requests to the hosts
+// only three kinds: documents when Allow is to be asked (for those of frames where
+// frames are read), requests to the hosts
 // that get headers, and kinds of resources that are left out. Sub-requests will be asked for here as well one day: a
 // pattern for them, and paused without its test for documents.
 

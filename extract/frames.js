@@ -70,7 +70,7 @@ const MOST_FRAMES = 3;
  */
 function elsewhere() {
   const named = (table) => table.mode === 'from' || table.mode === 'each';
-  const lost = job.tables.filter((t) => (named(t) || t.mode === 'largest' || t.mode === 'all') && targetsOf(t).flat().length === 0);
+  const lost = job.tables.filter((t) => !t.optional && (named(t) || t.mode === 'largest' || t.mode === 'all') && targetsOf(t).flat().length === 0);
   if (lost.length === 0) return undefined;
   if (!job.comments) comments.documents = null; // nobody has watched them
   try {

@@ -81,12 +81,13 @@ func TestTablesInFrames(t *testing.T) {
 	rows := func(id string) string { return rowsOf(id, "a", "b") }
 	url := framePages(t, map[string]string{
 		"/": rowsOf("other", "x") + `<h1>Page</h1><!-- ` + rowsOf("same", "x") + ` --><iframe src="/same"></iframe><iframe src="OTHER/other"></iframe>
-			<iframe id="w"></iframe><iframe srcdoc='` + rows("text") + `'></iframe><iframe sandbox src="/still"></iframe>
+			<iframe id="w"></iframe><iframe srcdoc='` + rows("text") + `'></iframe><iframe sandbox src="/still"></iframe><iframe style="display:none" src="/gone"></iframe>
 			<p style="height:20000px"></p><iframe loading="lazy" src="/far"></iframe><script>w.contentDocument.write('` + rows("written") + `')</script>`,
 		"/same":   rows("same") + `<h2>East</h2><p class="card" data-id="1"><b>a</b></p><h2>West</h2><p class="card" data-id="2"><b>b</b></p>`,
 		"/other":  rows("other") + rowsOf("two", "a") + `<i class="x" title="2024">T</i><iframe src="/slow"></iframe>`,
 		"/slow":   rows("inner") + rowsOf("two", "c"),
 		"/still":  rows("still"),
+		"/gone":   rows("gone") + `<p class="gone"><b>x</b></p>`,
 		"/far":    `<p style="height:20000px"></p><iframe loading="lazy" src="OTHER/deep"></iframe>`,
 		"/deep":   rows("deep") + `<div id="turn">` + rowsOf("paged", "a") + `<button onclick="turn.querySelector('tbody').innerHTML = '<tr><td>b<td>2'; this.disabled = true">Next</button></div><iframe src="/filled"></iframe><iframe src="OTHER/drawn"></iframe>`,
 		"/filled": rowsOf("filled", "x") + `<script>setTimeout(() => { document.body.textContent = ''; setTimeout(() => document.body.innerHTML = '` + rows("filled") + `', 400) }, 200)</script>`,
@@ -95,11 +96,13 @@ func TestTablesInFrames(t *testing.T) {
 	})
 	const two = "name|n\na|1\nb|2"
 	want := map[string]string{
-		"two":   "name|n\na|1\nc|1",
-		"cards": "id|name|side|page|x|year\n1|a|East|Page|T|2024\n2|b|West|Page|T|2024",
-		"page":  "year|name|n\n2024|x|1",
+		"unseen": "text\nx",
+		"two":    "name|n\na|1\nc|1",
+		"cards":  "id|name|side|page|x|year\n1|a|East|Page|T|2024\n2|b|West|Page|T|2024",
+		"page":   "year|name|n\n2024|x|1",
 	}
 	tables := []recipe.Table{
+		{Name: "unseen", Each: "iframe >> .gone", Columns: []recipe.Column{{Name: "text", CSS: "b"}}},
 		{Name: "two", From: "iframe >> #two"},
 		{Name: "cards", Each: "iframe >> .card", Columns: []recipe.Column{
 			{Name: "id", Attr: "data-id"},
@@ -111,7 +114,7 @@ func TestTablesInFrames(t *testing.T) {
 		}},
 		{Name: "page", From: "#other", Columns: []recipe.Column{{Name: "year", CSS: "iframe >> .x", Attr: "title"}}},
 	}
-	for _, id := range []string{"same", "other", "written", "text", "still", "inner", "deep", "filled", "drawn", "paged"} {
+	for _, id := range []string{"same", "other", "written", "text", "still", "gone", "inner", "deep", "filled", "drawn", "paged"} {
 		want[id] = two
 		tables = append(tables, recipe.Table{Name: id, From: "iframe >> #" + id})
 	}
@@ -147,10 +150,11 @@ func TestFramesThatChange(t *testing.T) {
 	}
 }
 
-// A frame that comes when the page has long been quiet, where nothing else is wanted.
+// A frame that comes late, in a page that never rests and of which nothing is wanted.
 func TestFrameMadeLate(t *testing.T) {
 	t.Parallel()
-	url := framePages(t, map[string]string{"/": `<script>setTimeout(() => document.body.insertAdjacentHTML('beforeend', '<iframe src="OTHER/f"></iframe>'), 800)</script>`, "/f": rowsOf("t", "a")})
+	url := framePages(t, map[string]string{"/": `<script>setInterval(() => document.body.append('x', document.createElement('b')), 50);
+		setTimeout(() => document.body.insertAdjacentHTML('beforeend', '<iframe src="OTHER/f"></iframe>'), 800)</script>`, "/f": rowsOf("t", "a")})
 	if _, got := readOne(t, url+"/", kindOf(recipe.Table{From: "iframe >> #t", MinRows: 1})); got != "name|n\na|1" {
 		t.Error(got)
 	}

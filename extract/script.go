@@ -47,8 +47,8 @@ type job struct {
 	Timeout  int64      `json:"timeout"` // for each load, in ms
 	Tables   []jobTable `json:"tables"`
 	Values   []jobValue `json:"values,omitempty"`
-	Links    []string   `json:"links"` // CSS, by place in Kind.Links
-	JSONOnly bool       `json:"jsonOnly,omitempty"`
+	Links    []string   `json:"links"`              // CSS, by place in Kind.Links
+	NoRows   bool       `json:"noRows,omitempty"`   // neither rows nor links are those of this document
 	Look     bool       `json:"look,omitempty"`     // links of cells come with the rows
 	Comments bool       `json:"comments,omitempty"` // something is looked for in comments
 	Frames   bool       `json:"frames,omitempty"`   // something is looked for in frames
@@ -136,10 +136,10 @@ func Script(k *recipe.Kind, vars, secrets map[string]string, all bool) (string, 
 		for _, l := range k.Links {
 			j.Links = append(j.Links, l.CSS)
 		}
-		j.JSONOnly = len(j.Links) == 0
+		j.NoRows = len(j.Links) == 0
 		for i := range k.Tables {
 			t := &k.Tables[i]
-			j.JSONOnly = j.JSONOnly && t.JSON != nil
+			j.NoRows = j.NoRows && (t.JSON != nil || inFrames(t))
 			j.Embedded = j.Embedded || inPage(t.JSON)
 			j.Frames = j.Frames || usesPlace(t, recipe.PlaceFrame)
 			j.Comments = j.Comments || usesPlace(t, recipe.PlaceComments)
@@ -174,6 +174,7 @@ func FrameScript(k *recipe.Kind, vars map[string]string, all bool) (string, erro
 			j.Tables = append(j.Tables, tableJob(t, vars))
 		}
 	}
+	j.NoRows = len(j.Tables) == 0
 	return script(j)
 }
 

@@ -19,8 +19,8 @@ const ROUNDS = 4;
 /** A text that changed so often, for so long (ms), with nothing else is a clock: it holds no more. */
 const CLOCK_TIMES = 4;
 const CLOCK_SPAN = 3000;
-/** Where only responses are wanted the DOM is left out of account after so long (ms). */
-const JSON_HOLD = 5000;
+/** Where no rows are read of the document, but of responses or frames, it is left out of account after so long (ms). */
+const NO_ROWS_HOLD = 5000;
 
 const now = () => performance.now();
 
@@ -86,7 +86,7 @@ function concerns(record) {
   const target = nodeType(record.target) === 1 ? record.target : parentElement(record.target);
   if (onlyText(record) && target !== null && isClock(target)) return false;
   const roots = wantedRoots();
-  if (roots.length === 0) return !job.jsonOnly || now() < JSON_HOLD;
+  if (roots.length === 0) return !job.noRows || now() < NO_ROWS_HOLD;
   if (target === null) return true;
   return roots.some((root) => contains(root, target) || (record.type !== 'characterData' && holds(record, target, root)));
 }
