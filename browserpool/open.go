@@ -315,7 +315,11 @@ func (v *visit) atDeadline() {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.err == nil {
+	switch {
+	case v.err != nil:
+	case v.framesDone() && v.checks == 0:
+		v.finished = true // all has come but for an answer to frameEnd's question
+	default:
 		v.err = ErrTimeout // beside a payload, when it has come now
 	}
 	v.endLocked()

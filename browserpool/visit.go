@@ -210,7 +210,7 @@ func (v *visit) contextDestroyed(from *session, params jsonv2.Value) {
 	var ev struct {
 		ID int64 `json:"executionContextId"`
 	}
-	if decode(params, &ev) != nil {
+	if len(v.frames) == 0 || decode(params, &ev) != nil {
 		return
 	}
 	if r, f := v.readerOf(from, ev.ID); f != nil { // the top document's stay until the next one's come

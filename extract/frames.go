@@ -95,6 +95,14 @@ func (r *Reading) looked() string {
 	return strconv.Itoa(len(r.frames)) + " frames were looked through: " + strings.Join(names, ", ") + "."
 }
 
+// inFrames adds to a problem with what was looked for in frames which they were.
+func (r *Reading) inFrames(p *Problem, t *recipe.Table) *Problem {
+	if p != nil && p.Outcome == outcomeMissing && (len(frameValues(t)) > 0 || inFrames(t)) {
+		p.Message += " " + r.looked()
+	}
+	return p
+}
+
 // late names the frames that might hold more.
 func (r *Reading) late() string {
 	var names []string

@@ -230,14 +230,18 @@ func TestElsewhere(t *testing.T) {
 // does not come is told of.
 func TestFramesThatHang(t *testing.T) {
 	t.Parallel()
-	url := framePages(t, map[string]string{"/": `<iframe src="/f"></iframe><iframe src="/hang"></iframe><iframe src="http://localhost:1/"></iframe>`, "/f": rowsOf("t", "a")})
-	k := kindWith(recipe.Table{Name: "a", From: "iframe >> #t"}, recipe.Table{Name: "b", From: "iframe >> #none"}, recipe.Table{Name: "c", Each: "iframe >> .none"})
+	url := framePages(t, map[string]string{"/": rowsOf("page", "a") + `<iframe src="/f"></iframe><iframe src="/hang"></iframe><iframe src="http://localhost:1/"></iframe>`, "/f": rowsOf("t", "a")})
+	k := kindWith(recipe.Table{Name: "a", From: "iframe >> #t"}, recipe.Table{Name: "b", From: "iframe >> #none"}, recipe.Table{Name: "c", Each: "iframe >> .none"},
+		recipe.Table{Name: "d", From: "#page", Columns: []recipe.Column{{Name: "x", CSS: "iframe >> .none"}}},
+		recipe.Table{Name: "e", From: "#page", Total: &recipe.Locator{CSS: "iframe >> .none"}})
 	v := openFor(t, url+"/", k, nil, 4*time.Second)
 	const looked = `3 frames were looked through: URL/f, URL/hang (had not loaded), http://localhost:1/ (net::ERR_UNSAFE_PORT).`
 	for i, want := range []string{
 		`a: 1 row was read, and frames of the page had not come to rest by its deadline, so that nothing proves that they are all: URL/hang.`,
 		`b: no table in a frame of the page matches from: "iframe >> #none". ` + looked,
 		`c: nothing in a frame of the page matches each: "iframe >> .none". ` + looked,
+		`d: no row has column x: nothing matches css: "iframe >> .none". ` + looked,
+		`e: nothing on the page matches total: "iframe >> .none". ` + looked,
 	} {
 		if got := problemOf(t, v, k, i, url); got != want {
 			t.Errorf("got %s\nwant %s", got, want)

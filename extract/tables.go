@@ -92,7 +92,7 @@ func oneTable(r *Reading, sources []Source, t *recipe.Table, vars pageVars) (*Ta
 		}
 	}
 	if problem == nil && s != nil {
-		problem = r.complete(s, t)
+		problem = r.inFrames(r.complete(s, t), t)
 	}
 	switch {
 	case problem != nil && (problem.Outcome != outcomeMissing || !t.Optional):
@@ -105,7 +105,7 @@ func oneTable(r *Reading, sources []Source, t *recipe.Table, vars pageVars) (*Ta
 		if len(s.rows) == 0 {
 			problem = signed(problem, r)
 		}
-		return table, problem
+		return table, r.inFrames(problem, t)
 	}
 	table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
 	linksOf(table, s)

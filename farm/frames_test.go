@@ -58,6 +58,10 @@ tables:
 	if diff := cmp.Diff([]string{"2023|x2023|50|2", "2024|x2024|50|2"}, b.query("select season, team, w, players from teams order by 1")); diff != "" {
 		t.Errorf("teams (-want +got):\n%s", diff)
 	}
+	tried, err := b.farm.Try(t.Context(), TryRequest{Recipe: r, Grid: true})
+	if err != nil || len(tried.Grids) != 1 || tried.Grids[0].Selector != "iframe >> table.stats" || len(tried.Grids[0].Rows) != 2 {
+		t.Errorf("%v, grids %+v", err, tried.Grids)
+	}
 }
 
 // TestFramesThatAreRefused: a private address in a frame is told, and the rest of the page is not held up.
