@@ -46,8 +46,8 @@ type frame struct {
 	fresh   bool   // a document is there and its script has not begun
 	started bool   // the script of the document has begun
 	done    bool   // and has delivered
-	// lacks is what the script has said that the frame does not hold; nil when it
-	// has said nothing.
+	// lacks is what the frame does not hold, by the word of its script; nil until it
+	// has said "bare" or has delivered.
 	lacks     map[string]bool
 	status    int
 	err       string // why there is nothing to read
@@ -200,13 +200,12 @@ func (v *visit) frameCalled(f *frame, word, rest string) {
 		if v.delivered && f.started {
 			f.callScript("__tabfarm_begin")
 		}
-	case "lacks":
+	case "bare", "done":
 		f.lacks = map[string]bool{}
 		for _, name := range strings.Fields(rest) {
 			f.lacks[name] = true
 		}
-	case "done":
-		f.done = f.read.complete()
+		f.done = word == "done" && f.read.complete()
 	}
 	v.frameEnd()
 }
@@ -270,7 +269,7 @@ func (v *visit) awaited(f *frame) bool {
 	if !f.pending() {
 		return false
 	}
-	if len(f.lacks) == 0 || f.going {
+	if f.lacks == nil || f.going {
 		return true
 	}
 	for name := range f.lacks {

@@ -26,9 +26,8 @@ __tabfarm('frame');
 globalThis.__tabfarm_begin = () => {
 	const items = () => Array.from(document.querySelectorAll('li'), (e) => e.textContent);
 	globalThis.__tabfarm_last = () => {
-		__tabfarm('lacks ' + (items().length > 0 ? '' : 'li'));
 		__tabfarm('data 0 1 ' + JSON.stringify(items()));
-		__tabfarm('done');
+		__tabfarm('done' + (items().length > 0 ? '' : ' li'));
 	};
 	let asked = 0, timer = 0;
 	const later = () => { asked++; clearTimeout(timer); timer = setTimeout(() => __tabfarm('quiet ' + asked), 50); };
@@ -37,7 +36,7 @@ globalThis.__tabfarm_begin = () => {
 		if (document.readyState === 'loading' || waited > 0 || document.querySelector('.spin')) later(); else __tabfarm_last();
 	};
 	new MutationObserver(later).observe(document, {childList: true, subtree: true, characterData: true});
-	setTimeout(() => { if (items().length === 0) __tabfarm('lacks li') }, 200);
+	setTimeout(() => { if (items().length === 0) __tabfarm('bare li') }, 200);
 	later();
 };`
 

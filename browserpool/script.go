@@ -44,15 +44,16 @@ import (
 //	forget          responses of requests that were begun until now do not count.
 //
 // Request.FrameScript runs in the same world of every document of every frame below
-// the top one, when there is one. It has the words quiet, data, done, turn and more,
-// and these:
+// the top one, when there is one. It has the words quiet, data, turn and more, and
+// these:
 //
 //	frame           the script has begun in a document. When the top document has
 //	                delivered, the pool calls __tabfarm_begin(): steps of the top
 //	                document may have to bring the frame to show what is wanted.
-//	lacks NAMES     the frame does not hold these; a name means the same in every
-//	                frame. A script that has said so, before it delivers, is not
-//	                waited for while other frames that have delivered hold them all.
+//	done LACKED     the payload is complete; the frame does not hold what these names
+//	                mean, which is the same in every frame.
+//	bare LACKED     so far it holds nothing. It is not waited for any more while
+//	                frames that have delivered hold all of that.
 //
 // The visit ends when the top document has delivered and no frame is waited for:
 // none is on its way to a document, and each script has delivered. Where the top

@@ -35,11 +35,12 @@ func (r *Reading) AddFrames(k *recipe.Kind, frames []Frame) error {
 				f.Err, f.Late = err.Error(), true
 			default:
 				f.Late = f.Late || !part.Settled
+				r.FrameLate = r.FrameLate || f.Late
 				r.addFrame(k, part, len(r.frames)+1)
 			}
 		}
+		r.FrameLate = r.FrameLate || (f.Late && f.Payload == nil)
 		f.Payload = nil
-		r.FrameLate = r.FrameLate || f.Late
 		r.frames = append(r.frames, f)
 	}
 	return nil

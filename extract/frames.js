@@ -16,16 +16,20 @@ const frames = {
 };
 if (job.frame) setTimeout(() => (frames.timers = true));
 
-/** The things wanted that this document does not hold, by words that are the same in every frame. */
-const lacks = () => [
-  ...job.tables.flatMap((table, i) => (targetsOf(table).flat().length === 0 ? ['t' + i] : [])),
-  ...(job.values ?? []).flatMap((value, i) => (findAll(value, value.css).length === 0 ? ['v' + i] : [])),
-];
+/** The things wanted of frames, by words that are the same in every frame. */
+const wantedNames = () => [...job.tables.map((_, i) => 't' + i), ...(job.values ?? []).map((_, i) => 'v' + i)];
 
-/** Tells the pool what is not here, when that is all. */
+/** Those that this document does not hold. */
+const lacks = () => wantedNames().filter((name) => {
+  const i = Number(name.slice(1));
+  if (name[0] === 't') return targetsOf(job.tables[i]).flat().length === 0;
+  return findAll(job.values[i], job.values[i].css).length === 0;
+});
+
+/** Tells the pool that nothing of it is here so far. */
 function tellBare() {
   const none = lacks();
-  if (!state.delivered && none.length === job.tables.length + (job.values ?? []).length) send('lacks ' + none.join(' '));
+  if (!state.delivered && none.length === wantedNames().length) send('bare ' + none.join(' '));
 }
 
 /** Waits until the page itself has been read. */

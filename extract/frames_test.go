@@ -237,7 +237,7 @@ func TestFramesThatHang(t *testing.T) {
 	v := openFor(t, url+"/", k, nil, 4*time.Second)
 	const looked = `3 frames were looked through: URL/f, URL/hang (had not loaded), http://localhost:1/ (net::ERR_UNSAFE_PORT).`
 	for i, want := range []string{
-		`a: 1 row was read, and frames of the page had not come to rest by its deadline, so that nothing proves that they are all: URL/hang.`,
+		`a: 1 row was read, and nothing proves that they are all, for frames of the page were not read to their end: URL/hang.`,
 		`b: no table in a frame of the page matches from: "iframe >> #none". ` + looked,
 		`c: nothing in a frame of the page matches each: "iframe >> .none". ` + looked,
 		`d: no row has column x: nothing matches css: "iframe >> .none". ` + looked,
@@ -260,7 +260,11 @@ func TestFramePayloadsAreHeldDown(t *testing.T) {
 	if err := reading.AddFrames(k, []extract.Frame{{URL: "u", Payload: []byte(answer)}, {URL: "broken", Payload: []byte(`{`)}}); err != nil {
 		t.Fatal(err)
 	}
-	if len(reading.Grids) != 1 || reading.Grids[0].Table != "f" || len(reading.Signs) > 0 || !reading.FrameLate {
+	if len(reading.Grids) != 1 || reading.Grids[0].Table != "f" || len(reading.Signs) > 0 {
 		t.Errorf("reading is %+v", reading)
+	}
+	_, err := extract.Tables(reading, nil, &recipe.Kind{Tables: k.Tables[1:]}, nil)
+	if want := "f: 1 row was read, and nothing proves that they are all, for frames of the page were not read to their end: broken."; fmt.Sprint(err) != want {
+		t.Errorf("got %v", err)
 	}
 }

@@ -147,8 +147,9 @@ function deliver(settled, error = '', stop = undefined) {
   if (state.delivered) return;
   state.delivered = true;
   observer.disconnect();
-  if (job.frame && error === '') send('lacks ' + lacks().join(' '));
-  sendAnswer(answerOf(settled, error, stop), stop ? 'done alone' : 'done');
+  let done = stop ? 'done alone' : 'done';
+  if (job.frame) done = ['done', ...(error === '' ? lacks() : wantedNames())].join(' ');
+  sendAnswer(answerOf(settled, error, stop), done);
 }
 
 /** Cuts a text into chunks, never between the two halves of a character. */

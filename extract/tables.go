@@ -140,8 +140,8 @@ func judge(table *Table, s *sheet, t *recipe.Table, r *Reading) *Problem {
 			thousands(s.counted), thousands(*s.total), because(s.note))
 	case t.Rows != "visible" && !s.complete && r.Short != "":
 		return problemf(outcomeIncomplete, "%s read, and not all parts of the page: %s.", rowsRead(n), r.Short)
-	case r.FrameLate && inFrames(t) && !proven:
-		return problemf(outcomeIncomplete, "%s read, and frames of the page had not come to rest by its deadline, so that nothing proves that they are all: %s.", rowsRead(n), r.late())
+	case inFrames(t) && !proven && r.late() != "":
+		return problemf(outcomeIncomplete, "%s read, and nothing proves that they are all, for frames of the page were not read to their end: %s.", rowsRead(n), r.late())
 	case !r.Settled && !proven && t.JSON == nil:
 		return problemf(outcomeIncomplete, "the page had not come to rest by its deadline; %s read and nothing proves that they are all.", rowsRead(n))
 	case t.Rows != "visible" && !s.complete:
