@@ -97,12 +97,13 @@ func (v *visit) tells(s *session) bool { return s == v.session || v.sessions[s] 
 // frameEvent takes an event about a frame below the top one; false for any other.
 func (v *visit) frameEvent(from *session, method string, params jsonv2.Value) bool {
 	var ev struct {
-		FrameID string `json:"frameId"`
-		URL     string `json:"url"`
-		Loader  string `json:"loaderId"`
-		Type    string `json:"navigationType"`
-		Reason  string `json:"reason"`
-		Frame   struct {
+		FrameID     string `json:"frameId"`
+		URL         string `json:"url"`
+		Loader      string `json:"loaderId"`
+		Type        string `json:"navigationType"`
+		Reason      string `json:"reason"`
+		Disposition string `json:"disposition"`
+		Frame       struct {
 			ID          string `json:"id"`
 			URL         string `json:"url"`
 			Unreachable string `json:"unreachableUrl"`
@@ -117,6 +118,7 @@ func (v *visit) frameEvent(from *session, method string, params jsonv2.Value) bo
 	}
 	if method == "Page.frameAttached" {
 		v.newFrame(from, id)
+		v.changes++
 		return true
 	}
 	f := v.frameOf(id)
@@ -124,8 +126,10 @@ func (v *visit) frameEvent(from *session, method string, params jsonv2.Value) bo
 		return true
 	}
 	switch method {
-	case "Page.frameRequestedNavigation":
-		f.going, f.to = true, ev.URL
+	case "Page.frameRequestedNavigation": // told by the renderer, before the browser tells that it has started
+		if ev.Disposition == "currentTab" {
+			f.going, f.to = true, ev.URL
+		}
 	case "Page.frameStartedNavigating":
 		if !strings.Contains(ev.Type, "same") {
 			f.going, f.to, f.loader, f.status, f.err = true, ev.URL, ev.Loader, 0, ""
@@ -419,7 +423,7 @@ func (v *visit) frameGone(id target.SessionID) {
 		}
 	}
 	for _, f := range v.frames {
-		if f.session.id == id {
+		if f.session.id == id && f.err != frameCrashed {
 			f.leave()
 			f.going = true
 		}

@@ -105,6 +105,7 @@ var frameTests = []struct {
 		"about:srcdoc [\"a\"]\nabout:blank [\"b\"]",
 	},
 	{"touched before it came", map[string]string{"/": `<iframe src="/a"></iframe><script>frames[0].x</script>`, "/a": `<li>a`}, `SELF/a ["a"]`},
+	{"of a javascript: URL", map[string]string{"/": `<iframe src="javascript:false"></iframe><iframe src="javascript:'<li>a'"></iframe>`}, "about:blank []\nabout:blank [\"a\"]"},
 	{"alerts", map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<script>alert(1)</script><li>a`}, `OTHER/a ["a"]`},
 	{"drawn late", map[string]string{"/": `<iframe src="OTHER/a"></iframe>`, "/a": `<i class="spin"></i>` + later(`document.body.innerHTML = '<li>a'`)}, `OTHER/a ["a"]`},
 	{"made late", map[string]string{"/": `<li>top</li><script>fetch('/hold').then(() => document.body.insertAdjacentHTML('beforeend', '<iframe src="OTHER/a"></iframe>'))</script>`, "/a": `<li>a`}, `OTHER/a ["a"]`},
