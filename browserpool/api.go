@@ -26,6 +26,9 @@ type Request struct {
 	// Script runs at document start of the top frame in an isolated world, and
 	// talks to the pool as the package documentation of script.go tells.
 	Script string
+	// FrameScript, if any, is what Script is in every frame below the top one, of
+	// whatever site. The answer then waits for the frames and has what they deliver.
+	FrameScript string
 	// PageScript, if any, runs at document start in the page's own world.
 	PageScript string
 
@@ -42,7 +45,9 @@ type Request struct {
 
 	// Allow is asked before the top document is requested, for the URL and for
 	// each redirect of it, and again with the address that was connected to.
-	// nil allows everything. A later version asks it for sub-requests too.
+	// nil allows everything. With FrameScript it is asked for the documents of frames
+	// too; what is refused to a frame leaves that frame out. A later version asks it for
+	// sub-requests too.
 	//
 	// connected is the zero Addr before the request. It stays so when the pool
 	// goes through a proxy, which hides the address, and then the second question
@@ -75,6 +80,7 @@ type Answer struct {
 	MIMEType  string
 	Payload   []byte   // what the script delivered; nil when it delivered nothing
 	Parts     [][]byte // what it delivered before in parts, in their order
+	Frames    []Frame  // below the top one, in the order in which they appeared; with Request.FrameScript alone
 	Responses []Response
 	// Failed are the page's own requests that could have drawn something (XHR,
 	// fetch, script) and ended without an answer or with a status of 400 or more.
@@ -83,6 +89,14 @@ type Answer struct {
 	// Exceptions is the number of uncaught errors of the page; Exception the first one's text.
 	Exceptions int
 	Exception  string
+}
+
+// Frame is what a frame gave.
+type Frame struct {
+	URL     string
+	Payload []byte // what its script delivered; nil when it delivered nothing
+	Err     string // why it did not, in Chrome's words or ours; "" where it was not waited for
+	Late    bool   // there was or may have been a document, which was not read to its end
 }
 
 // Response is one captured response of the page.

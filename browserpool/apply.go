@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
 )
 
 // extensions are the ends of paths by which most resources of a kind are known.
@@ -41,6 +42,10 @@ func blockPatterns(block []string) []*network.BlockPattern {
 func (t *tabTarget) apply(ctx context.Context, v *visit) error {
 	r := &v.request
 	calls := t.applyViewport(r)
+	if wanted := r.FrameScript != ""; wanted != t.frames {
+		t.frames = wanted
+		calls = append(calls, send(t.session, target.SetAutoAttach, autoAttach(wanted)))
+	}
 	calls = append(calls, t.applyNetwork(v)...)
 	adding, more, err := t.applyScripts(v)
 	if err != nil {
@@ -123,9 +128,7 @@ func (t *tabTarget) applyScripts(v *visit) (adding map[script]*call, more []*cal
 		v.storage[origin] = s
 		wanted = append(wanted, s)
 	}
-	if r.PageScript != "" {
-		wanted = append(wanted, script{source: r.PageScript})
-	}
+	wanted = append(wanted, r.frameScripts()...)
 	wanted = append(wanted, script{world: worldName, source: wrap(r.Script)})
 	for s := range t.scripts {
 		if !slices.Contains(wanted, s) {
@@ -141,6 +144,18 @@ func (t *tabTarget) applyScripts(v *visit) (adding map[script]*call, more []*cal
 		}
 	}
 	return adding, more, nil
+}
+
+// frameScripts are the scripts that run in frames too.
+func (r *Request) frameScripts() []script {
+	var scripts []script
+	if r.PageScript != "" {
+		scripts = append(scripts, script{source: r.PageScript})
+	}
+	if r.FrameScript != "" {
+		scripts = append(scripts, script{world: worldName, source: wrapFrame(r.FrameScript)})
+	}
+	return scripts
 }
 
 // uninstall removes a script, so that it is not run in the next document.

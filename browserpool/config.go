@@ -31,6 +31,8 @@ type Config struct {
 	Proxy string
 	// Log gets restarts and replaced tabs; nil discards.
 	Log *slog.Logger
+
+	isolated bool // each site has a process of its own, as in whole Chrome; for tests
 }
 
 func (c Config) check() error {

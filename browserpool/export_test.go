@@ -11,9 +11,28 @@ import (
 // CrashRenderer makes the renderer of the tab's target crash.
 func (t *Tab) CrashRenderer() { send(t.target.session, page.Crash, cdp.Empty{}).forget() }
 
+// CrashFrames makes the renderers of frames crash that are targets of their own.
+func (t *Tab) CrashFrames() {
+	t.target.mu.Lock()
+	v := t.target.visit
+	t.target.mu.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for s := range v.sessions {
+		send(s, page.Crash, cdp.Empty{}).forget()
+	}
+}
+
 // CloseTarget closes the tab's target under it, as a page does that closes itself.
 func (t *Tab) CloseTarget() {
 	send(t.target.chrome.mux.root, target.CloseTarget, target.CloseTargetParams{TargetID: t.target.id}).forget()
+}
+
+// Isolated gives each site a process of its own, so that frames of other sites are
+// targets of their own. Headless shells do not do that by themselves.
+func (c Config) Isolated() Config {
+	c.isolated = true
+	return c
 }
 
 // SetMaxPayload makes the limit smaller, so that a test need not send 64 MB.

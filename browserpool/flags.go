@@ -60,6 +60,9 @@ func flags(c Config, b Browser, profile string) []string {
 		// link-local addresses, the metadata service of clouds among them.
 		list = append(list, "--proxy-server="+c.Proxy, "--proxy-bypass-list=<-loopback>")
 	}
+	if c.isolated {
+		list = append(list, "--site-per-process")
+	}
 	return append(list, "--user-agent="+userAgent(c, b), "about:blank")
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // Interception costs a round trip for each request that it stops, so it stops
-// only three kinds: documents when Allow is to be asked, requests to the hosts
+// only three kinds: documents when Allow is to be asked (for those of frames where
+// frames are read), requests to the hosts
 // that get headers, and kinds of resources that are left out. Sub-requests will be asked for here as well one day: a
 // pattern for them, and paused without its test for documents.
 
@@ -73,45 +74,49 @@ type pausedRequest struct {
 
 // paused decides about a request that Chrome holds. Each hop of a redirect comes
 // here anew, before it goes out.
-func (v *visit) paused(params jsonv2.Value) {
+func (v *visit) paused(from *session, params jsonv2.Value) {
 	var p pausedRequest
 	if decode(params, &p) != nil {
 		return // without its id there is nothing to answer to
 	}
 	if v.request.blocks(p.Type) {
-		send(v.target.session, fetch.FailRequest, fetch.FailRequestParams{
+		send(from, fetch.FailRequest, fetch.FailRequestParams{
 			RequestID: p.ID, ErrorReason: network.ErrorReasonBlockedByClient,
 		}).forget()
 		return
 	}
-	if v.request.Allow == nil || p.Type != string(network.ResourceTypeDocument) || p.Frame != string(v.target.id) {
-		v.pass(p)
+	top := p.Frame == string(v.target.id)
+	if v.request.Allow == nil || p.Type != string(network.ResourceTypeDocument) || (!top && v.request.FrameScript == "") {
+		v.pass(from, p)
 		return
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.over {
-		v.target.refuse(p)
-		return
+	switch {
+	case v.over:
+		refuse(from, p)
+	case !top:
+		v.frameAsked(from, p)
+	default:
+		v.ask(p.Request.URL, netip.Addr{}, func(err error) {
+			if err != nil {
+				refuse(from, p)
+				return
+			}
+			v.pass(from, p)
+		})
 	}
-	v.ask(p.Request.URL, netip.Addr{}, func(err error) {
-		if err != nil {
-			v.target.refuse(p)
-			return
-		}
-		v.pass(p)
-	})
 }
 
-func (t *tabTarget) refuse(p pausedRequest) {
-	send(t.session, fetch.FailRequest, fetch.FailRequestParams{
+func refuse(s *session, p pausedRequest) {
+	send(s, fetch.FailRequest, fetch.FailRequestParams{
 		RequestID: p.ID, ErrorReason: network.ErrorReasonAccessDenied,
 	}).forget()
 }
 
 // pass lets a request go, with the headers that its host gets. Chrome drops them
 // on a redirect, which comes here again.
-func (v *visit) pass(p pausedRequest) {
+func (v *visit) pass(to *session, p pausedRequest) {
 	params := fetch.ContinueRequestParams{RequestID: p.ID}
 	if v.request.getsHeaders(p.Request.URL) {
 		for name, value := range p.Request.Headers {
@@ -123,7 +128,7 @@ func (v *visit) pass(p pausedRequest) {
 			params.Headers = append(params.Headers, &fetch.HeaderEntry{Name: name, Value: value})
 		}
 	}
-	send(v.target.session, fetch.ContinueRequest, params).forget()
+	send(to, fetch.ContinueRequest, params).forget()
 }
 
 func (r *Request) overrides(name string) bool {

@@ -148,7 +148,7 @@ func (v *visit) part() {
 }
 
 // callScript calls a function of the reading script, if it defined it.
-func (v *visit) callScript(name string, args ...any) {
+func (r *reader) callScript(name string, args ...any) {
 	list := ""
 	for i, arg := range args {
 		text, err := json.Marshal(arg)
@@ -160,5 +160,5 @@ func (v *visit) callScript(name string, args ...any) {
 		}
 		list += string(text)
 	}
-	v.evaluate("globalThis." + name + "?.(" + list + ")").forget()
+	r.evaluate("globalThis." + name + "?.(" + list + ")").forget()
 }

@@ -203,6 +203,16 @@ type session struct {
 	// before the session is known to the mux.
 	on   func(method string, params jsonv2.Value)
 	gone chan struct{} // closed when the target detached or the browser was lost
+	// of is the session of the page or frame that a worker belongs to; nil for those.
+	of *session
+}
+
+// page is the session of the page or frame that a session belongs to.
+func (s *session) page() *session {
+	for s.of != nil {
+		s = s.of
+	}
+	return s
 }
 
 // attach makes the session id known, so that its events come to on.

@@ -63,21 +63,23 @@ func newTraffic(parts []string) traffic {
 // wanted says that bodies are to be kept.
 func (t *traffic) wanted() bool { return t.anyJSON || len(t.capture) > 0 }
 
-// snapshot is the set of requests in flight that may still draw.
-func (t *traffic) snapshot() map[string]bool {
+// snapshot is the set of requests in flight that may still draw, of the documents
+// that a session tells of and their workers.
+func (t *traffic) snapshot(of *session) map[string]bool {
 	ids := map[string]bool{}
 	for id, r := range t.requests {
-		if r.draws {
+		if r.draws && r.from.page() == of {
 			ids[id] = true
 		}
 	}
 	return ids
 }
 
-func (t *traffic) pending() int {
+// pending counts the same.
+func (t *traffic) pending(of *session) int {
 	n := 0
 	for _, r := range t.requests {
-		if r.draws {
+		if r.draws && r.from.page() == of {
 			n++
 		}
 	}
@@ -185,6 +187,8 @@ func (v *visit) requested(from *session, params jsonv2.Value) {
 				v.connected(ev.Redirect)
 			}
 			v.docs[ev.Loader] = &document{loader: ev.Loader, url: ev.Request.URL}
+		} else if ev.Redirect != nil {
+			v.frameResponded(ev.Frame, ev.Redirect)
 		}
 		return
 	}
@@ -245,15 +249,17 @@ func (v *visit) responded(from *session, params jsonv2.Value) {
 		v.connected(&ev.Response)
 		return
 	}
+	if ev.Type == "Document" {
+		v.frameResponded(ev.Frame, &ev.Response)
+	}
 	r := v.net.requests[ev.ID]
 	if r == nil {
 		return
 	}
 	r.from, r.out.Status = from, ev.Response.Status
 	if ev.Response.MIME == "text/event-stream" {
-		delete(v.read.awaits, ev.ID) // a stream by fetch ends as little as an EventSource does
-		r.draws = false
-		v.goOn()
+		r.draws = false // a stream by fetch ends as little as an EventSource does
+		v.landed(ev.ID)
 	}
 	if c := r.hit; c != nil {
 		c.response.Status, c.response.MIMEType = ev.Response.Status, ev.Response.MIME
@@ -285,17 +291,16 @@ func (v *visit) connected(r *response) {
 	v.ask(r.URL, addr.Unmap(), func(error) {})
 }
 
-// workerGone ends the requests of a worker that has ended.
+// workerGone ends the requests of a worker, or of a frame of its own, that has ended.
 func (v *visit) workerGone(worker target.SessionID) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for id, r := range v.net.requests {
 		if r.from.id == worker {
 			delete(v.net.requests, id)
-			delete(v.read.awaits, id)
+			v.landed(id)
 		}
 	}
-	v.goOn()
 }
 
 // finish: the body of a request is whole. A wanted one is asked for at once, for
@@ -318,8 +323,7 @@ func (v *visit) finish(from *session, id string) {
 			c.body = send(from, network.GetResponseBody, network.GetResponseBodyParams{RequestID: network.RequestID(id)})
 		}
 	}
-	delete(v.read.awaits, id)
-	v.goOn()
+	v.landed(id)
 }
 
 func (v *visit) loadingFailed(params jsonv2.Value) {
@@ -343,6 +347,9 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 		}
 		return
 	}
+	if !ev.Canceled {
+		v.frameFailed(ev.ID, ev.Error)
+	}
 	r := v.net.requests[ev.ID]
 	if r == nil {
 		return
@@ -356,8 +363,7 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 		// Part of a body is no body.
 		v.net.captured = slices.DeleteFunc(v.net.captured, func(other *capture) bool { return other == c })
 	}
-	delete(v.read.awaits, ev.ID)
-	v.goOn()
+	v.landed(ev.ID)
 }
 
 func (t *traffic) fail(r *request) {

@@ -287,32 +287,57 @@ func (v *visit) arrived(navigation *call, a answer) {
 // atDeadline reads the page as it stands, if there is a page.
 func (v *visit) atDeadline() {
 	v.mu.Lock()
-	var last *call
+	var last []*call
 	if !v.over && v.world.unique != "" && v.doc != nil {
 		if v.net.leaving() {
 			// While another document is on its way Chrome passes nothing on to this one.
 			send(v.target.session, page.StopLoading, cdp.Empty{}).forget()
 		}
-		last = v.evaluate("globalThis.__tabfarm_last?.()")
+		last = v.lastCalls()
 	}
 	v.mu.Unlock()
-	if last != nil {
-		timer := time.NewTimer(lastLimit)
-		defer timer.Stop()
+	timer := time.NewTimer(lastLimit)
+	defer timer.Stop()
+	for over := false; len(last) > 0 && !over; {
 		select {
+		case <-last[0].done:
+			last = last[1:]
 		case <-v.ended:
-		case <-last.done:
+			over = true
 		case <-v.target.session.gone:
+			over = true
 		case <-timer.C:
-			last.forget()
+			over = true
 		}
+	}
+	for _, c := range last {
+		c.forget()
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.err == nil {
+	switch {
+	case v.err != nil:
+	case v.framesDone() && v.checks == 0:
+		v.finished = true // all has come but for an answer to frameEnd's question
+	default:
 		v.err = ErrTimeout // beside a payload, when it has come now
 	}
 	v.endLocked()
+}
+
+// lastCalls asks every script that has not delivered for what it has.
+func (v *visit) lastCalls() []*call {
+	const last = "globalThis.__tabfarm_last?.()"
+	var calls []*call
+	if !v.delivered {
+		calls = append(calls, v.evaluate(last))
+	}
+	for _, f := range v.frames {
+		if f.started && !f.done && f.world.unique != "" {
+			calls = append(calls, f.evaluate(last))
+		}
+	}
+	return calls
 }
 
 // answer puts together what is known when the visit has ended.
@@ -325,8 +350,10 @@ func (v *visit) answer() Answer {
 	if errors.Is(v.err, errRedirects) {
 		a.Err = wordRedirects
 	}
-	if v.finished && v.read.complete() {
+	if v.delivered && v.read.complete() {
 		a.Payload = []byte(v.read.text())
+		a.Frames = v.frameAnswers()
+		a.Failed = append(a.Failed, v.frameFailures()...)
 	}
 	a.Parts = v.parts
 	captured, end := slices.Concat(v.net.kept, v.net.captured), v.err

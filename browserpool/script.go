@@ -8,8 +8,8 @@ import (
 )
 
 // The script contract. Request.Script runs in an isolated world of the top frame,
-// once at the start of each document that came over http or https. In that world,
-// and in no other, there is a function
+// once at the start of each document that came over http or https. In worlds of
+// that name, and in no other, there is a function
 //
 //	__tabfarm(message: string)
 //
@@ -43,12 +43,29 @@ import (
 //	recall          the pool calls __tabfarm_kept(TEXT), "" when nothing was kept.
 //	forget          responses of requests that were begun until now do not count.
 //
+// Request.FrameScript runs in the same world of every document of every frame below
+// the top one, when there is one. It has the words quiet, data, turn and more, and
+// these:
+//
+//	frame           the script has begun in a document. When the top document has
+//	                delivered, the pool calls __tabfarm_begin(): steps of the top
+//	                document may have to bring the frame to show what is wanted.
+//	done LACKED     the payload is complete; the frame does not hold what these names
+//	                mean, which is the same in every frame.
+//	bare LACKED     so far it holds nothing. It is not waited for any more while
+//	                frames that have delivered hold all of that.
+//
+// The visit ends when the top document has delivered and no frame is waited for:
+// none is on its way to a document, and each script has delivered. Where the top
+// document says "done alone" the frames are not wanted.
+//
 // The script defines on globalThis what it wants called. At the deadline the pool
-// calls __tabfarm_last(), and what that delivers within three seconds is returned
+// calls __tabfarm_last(), of each script that has not delivered, and what that delivers within three seconds is returned
 // beside ErrTimeout; it may return a promise.
 //
 // Requests in flight are fetch, XHR, scripts and whatever else may draw, of the
-// page, its same-site frames and its workers. WebSockets, event streams, beacons,
+// page, the frames that its process draws and their workers; for the script of a
+// frame that is a target of its own, those of that target. WebSockets, event streams, beacons,
 // prefetches, images, fonts, media and styles never count.
 //
 // A new document makes the pool forget what the one before it has said, but for
@@ -66,6 +83,15 @@ type script struct{ world, source string }
 func wrap(source string) string {
 	return "(() => {\n" +
 		"if (window !== window.top || !/^https?:$/.test(location.protocol)) return;\n" +
+		source + "\n})();"
+}
+
+// wrapFrame makes a script run once in the documents of all frames below the top
+// one, whatever scheme they came by, but in none of Chrome's own.
+func wrapFrame(source string) string {
+	return "(() => {\n" +
+		"if (window === window.top || location.protocol === 'chrome-error:' || globalThis.__tabfarm_in === document) return;\n" +
+		"globalThis.__tabfarm_in = document;\n" +
 		source + "\n})();"
 }
 

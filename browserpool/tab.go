@@ -53,6 +53,7 @@ type tabTarget struct {
 	blocked  string
 	fetching string
 	bodies   bool // Network keeps response bodies
+	frames   bool // frames that are targets of their own are attached to
 	width    int
 	height   int
 
@@ -161,7 +162,7 @@ func (t *tabTarget) setUp(ctx context.Context) error {
 		// Only one tab of a window is visible in Chrome's own headless mode; the
 		// others would get no frames. This makes each believe that it is.
 		send(s, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
-		send(s, target.SetAutoAttach, workersOnly),
+		send(s, target.SetAutoAttach, autoAttach(false)),
 	}
 	for _, c := range calls {
 		if err := c.wait(ctx, nil); err != nil {
@@ -184,34 +185,37 @@ func buffers(bodies bool) network.EnableParams {
 }
 
 // event is called by the mux's reader for each event of the target.
-func (t *tabTarget) event(method string, params jsonv2.Value) {
+func (t *tabTarget) event(method string, params jsonv2.Value) { t.heard(t.session, method, params) }
+
+// heard takes an event of the target, or of a frame of it that is a target of its own.
+func (t *tabTarget) heard(from *session, method string, params jsonv2.Value) {
 	t.mu.Lock()
 	v := t.visit
 	t.mu.Unlock()
 	switch method {
 	case "Page.javascriptDialogOpening":
-		t.dismiss(params)
+		dismiss(from, params)
 		return
 	case "Inspector.targetCrashed":
-		t.chrome.mux.fail(t.session.id, errCrashed)
+		t.chrome.mux.fail(from.id, errCrashed)
 	}
 	switch {
 	case strings.HasPrefix(method, "Target."):
-		t.workers(v, method, params)
+		t.attachment(v, from, method, params)
 	case v != nil:
-		v.event(t.session, method, params)
+		v.event(from, method, params)
 	case method == "Fetch.requestPaused":
-		t.abort(params)
-	case method == "Page.frameNavigated":
+		abort(from, params)
+	case method == "Page.frameNavigated" && from == t.session:
 		t.emptied(params)
 	}
 }
 
 // abort ends a request that a page makes while nobody reads it.
-func (t *tabTarget) abort(params jsonv2.Value) {
+func abort(from *session, params jsonv2.Value) {
 	var p pausedRequest
 	if decode(params, &p) == nil {
-		t.refuse(p)
+		refuse(from, p)
 	}
 }
 
@@ -224,12 +228,12 @@ func (t *tabTarget) watch(v *visit) {
 
 // dismiss closes a dialog at once, for the page stands still while it is open.
 // Leaving a page is always granted.
-func (t *tabTarget) dismiss(params jsonv2.Value) {
+func dismiss(from *session, params jsonv2.Value) {
 	var ev struct {
 		Type string `json:"type"`
 	}
 	_ = decode(params, &ev) // a dialog that cannot be read is dismissed
-	send(t.session, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: ev.Type == "beforeunload"}).forget()
+	send(from, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: ev.Type == "beforeunload"}).forget()
 }
 
 // leave ends a page that was read well: its timers and requests stop now and not

@@ -29,19 +29,26 @@ type visit struct {
 	wake    chan struct{}   // capacity 1: look at the deadline again
 	ended   chan struct{}   // closed when err or finished is set
 
-	mu       sync.Mutex
-	deadline time.Time // of the load that is on
-	limit    time.Time // of the page
-	err      error     // the first that ended it
-	finished bool      // the payload is there
-	over     bool      // ended is closed
-	checks   int       // questions to Allow that are not answered
+	mu        sync.Mutex
+	deadline  time.Time // of the load that is on
+	turns     int       // that are waited for; the deadline stands still meanwhile
+	held      time.Time // it, as it was when the first of them was asked for
+	heldSince time.Time
+	limit     time.Time // of the page
+	err       error     // the first that ended it
+	finished  bool      // the payload is there
+	over      bool      // ended is closed
+	checks    int       // questions to Allow that are not answered
 
 	docs      map[string]*document // by loader, those that may still commit
 	doc       *document            // that has committed
 	documents int
-	world     world
-	read      reading
+	reader                      // of the top document
+	delivered bool              // it has delivered all of its payload
+	frames    []*frame          // below it, in the order in which they appeared
+	changes   int               // among them
+	asking    bool              // they are being asked whether anything is to come
+	sessions  map[*session]bool // of those frames that are targets of their own
 	net       traffic
 	storage   map[string]script // by origin, while it is not yet in place
 
@@ -70,6 +77,13 @@ type world struct {
 	unique string
 }
 
+// reader is the reading script of one document.
+type reader struct {
+	session *session // that tells of the document
+	world   world
+	read    reading
+}
+
 // reading is what the script of the current document has said.
 type reading struct {
 	parts  []string
@@ -88,7 +102,7 @@ func newVisit(ctx context.Context, t *Tab, r Request, deadline, limit time.Time)
 	return &visit{
 		tab: t, target: t.target, request: r, ctx: ctx, deadline: deadline, limit: limit,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		docs: map[string]*document{}, net: newTraffic(r.Capture), storage: map[string]script{},
+		docs: map[string]*document{}, reader: reader{session: t.target.session}, sessions: map[*session]bool{}, net: newTraffic(r.Capture), storage: map[string]script{},
 	}
 }
 
@@ -120,10 +134,14 @@ func (v *visit) endLocked() {
 func (v *visit) event(from *session, method string, params jsonv2.Value) {
 	switch method {
 	case "Inspector.targetCrashed":
-		v.fail(ErrCrashed)
+		if from == v.session {
+			v.fail(ErrCrashed)
+		} else {
+			v.frameDied(from)
+		}
 		return
 	case "Fetch.requestPaused":
-		v.paused(params)
+		v.paused(from, params)
 		return
 	}
 	v.mu.Lock()
@@ -131,17 +149,28 @@ func (v *visit) event(from *session, method string, params jsonv2.Value) {
 	if v.over {
 		return
 	}
-	if from != v.target.session {
-		v.network(from, method, params)
+	if v.frameEvent(from, method, params) {
 		return
 	}
 	switch method {
 	case "Runtime.bindingCalled":
-		v.called(params)
+		v.called(from, params)
+		return
 	case "Runtime.executionContextCreated":
-		v.contextCreated(params)
+		v.contextCreated(from, params)
+		return
+	case "Runtime.executionContextDestroyed":
+		v.contextDestroyed(from, params)
+		return
 	case "Runtime.executionContextsCleared":
-		v.world = world{}
+		v.contextsCleared(from)
+		return
+	}
+	if from != v.session {
+		v.network(from, method, params)
+		return
+	}
+	switch method {
 	case "Runtime.exceptionThrown":
 		v.thrown(params)
 	case "Page.frameNavigated":
@@ -155,7 +184,7 @@ func (v *visit) event(from *session, method string, params jsonv2.Value) {
 	}
 }
 
-func (v *visit) contextCreated(params jsonv2.Value) {
+func (v *visit) contextCreated(from *session, params jsonv2.Value) {
 	var ev struct {
 		Context struct {
 			ID       int64  `json:"id"`
@@ -166,10 +195,35 @@ func (v *visit) contextCreated(params jsonv2.Value) {
 			} `json:"auxData"`
 		} `json:"context"`
 	}
-	if decode(params, &ev) != nil || ev.Context.Name != worldName || ev.Context.AuxData.FrameID != string(v.target.id) {
+	if decode(params, &ev) != nil || ev.Context.Name != worldName {
 		return
 	}
-	v.world = world{id: ev.Context.ID, unique: ev.Context.UniqueID}
+	made := world{id: ev.Context.ID, unique: ev.Context.UniqueID}
+	if id := ev.Context.AuxData.FrameID; id == string(v.target.id) {
+		v.world = made
+	} else if f := v.frameOf(id); f != nil && f.session == from {
+		f.world = made
+	}
+}
+
+func (v *visit) contextDestroyed(from *session, params jsonv2.Value) {
+	var ev struct {
+		ID int64 `json:"executionContextId"`
+	}
+	if len(v.frames) == 0 || decode(params, &ev) != nil {
+		return
+	}
+	if r, f := v.readerOf(from, ev.ID); f != nil { // the top document's stay until the next one's come
+		r.world = world{}
+	}
+}
+
+func (v *visit) contextsCleared(from *session) {
+	for _, r := range v.readers() {
+		if r.session == from {
+			r.world = world{}
+		}
+	}
 }
 
 func (v *visit) thrown(params jsonv2.Value) {
@@ -190,8 +244,8 @@ func (v *visit) thrown(params jsonv2.Value) {
 		text = ev.Details.Text
 	}
 	text = cut(text, 1000)
-	if ev.Details.Context != 0 && ev.Details.Context == v.world.id {
-		if v.broken == "" {
+	if r, f := v.readerOf(v.session, ev.Details.Context); r != nil && ev.Details.Context != 0 {
+		if f == nil && v.broken == "" {
 			v.broken = text
 		}
 		return
@@ -240,7 +294,8 @@ func (v *visit) navigated(params jsonv2.Value) {
 	v.doc = doc
 	clear(v.docs)
 	v.docs[doc.loader] = doc
-	v.read = reading{}
+	v.read, v.delivered, v.frames, v.turns = reading{}, false, nil, 0
+	clear(v.sessions)
 	v.net.keepOnly(doc.loader)
 	for origin, s := range v.storage {
 		if strings.HasPrefix(doc.url, origin+"/") {
@@ -279,41 +334,63 @@ func (v *visit) stayed(params jsonv2.Value) {
 	for id, r := range v.net.requests {
 		if r.leaves {
 			delete(v.net.requests, id)
-			delete(v.read.awaits, id)
+			v.landed(id)
 		}
 	}
-	v.goOn()
 }
 
 // called takes a message of the reading script.
-func (v *visit) called(params jsonv2.Value) {
+func (v *visit) called(from *session, params jsonv2.Value) {
 	var ev struct {
 		Name    string `json:"name"`
 		Payload string `json:"payload"`
 		Context int64  `json:"executionContextId"`
 	}
-	if decode(params, &ev) != nil || ev.Name != bindingName || ev.Context != v.world.id || v.doc == nil {
+	if decode(params, &ev) != nil || ev.Name != bindingName || v.doc == nil {
+		return
+	}
+	r, f := v.readerOf(from, ev.Context)
+	if r == nil {
 		return
 	}
 	word, rest, _ := strings.Cut(ev.Payload, " ")
 	switch word {
 	case "quiet":
 		if n, err := strconv.Atoi(rest); err == nil && n > 0 {
-			v.quiet(n)
+			v.quiet(r, n)
 		}
 	case "data":
-		v.data(rest)
+		v.data(r, rest)
+	case "turn":
+		if n, err := strconv.Atoi(rest); err == nil {
+			v.turn(r, n)
+		}
+	case "more":
+		if ms, err := strconv.Atoi(rest); err == nil && ms > 0 {
+			v.extend(time.Now().Add(time.Duration(ms) * time.Millisecond))
+		}
+	default:
+		if f != nil {
+			v.frameCalled(f, word, rest)
+		} else {
+			v.topCalled(word, rest)
+		}
+	}
+}
+
+// topCalled takes a message that the reading script of the top document alone may send.
+func (v *visit) topCalled(word, rest string) {
+	switch word {
 	case "done":
 		if !v.read.complete() {
 			v.failLocked(fmt.Errorf("read payload: done came after %d of %d pieces", v.read.next, len(v.read.parts)))
 			return
 		}
-		v.finished = true
-		v.endLocked()
-	case "turn":
-		if n, err := strconv.Atoi(rest); err == nil {
-			v.turn(n)
+		v.delivered = true
+		if rest == "alone" {
+			v.frames = nil
 		}
+		v.beginFrames()
 	case "input", "run":
 		number, text, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(number)
@@ -332,17 +409,13 @@ func (v *visit) called(params jsonv2.Value) {
 		v.callScript("__tabfarm_kept", v.kept)
 	case "forget":
 		v.net.forget()
-	case "more":
-		if ms, err := strconv.Atoi(rest); err == nil && ms > 0 {
-			v.extend(time.Now().Add(time.Duration(ms) * time.Millisecond))
-		}
 	}
 }
 
 // maxParts is more pieces than MaxPayload can have when they are of a useful size.
 const maxParts = 1 << 16
 
-func (v *visit) data(rest string) {
+func (v *visit) data(r *reader, rest string) {
 	index, rest, _ := strings.Cut(rest, " ")
 	count, text, _ := strings.Cut(rest, " ")
 	i, ierr := strconv.Atoi(index)
@@ -351,56 +424,74 @@ func (v *visit) data(rest string) {
 		v.failLocked(fmt.Errorf("read payload: piece %q of %q", cut(index, 20), cut(count, 20)))
 		return
 	}
-	r := &v.read
+	said := &r.read
 	if i == 0 {
-		r.parts, r.bytes = make([]string, of), 0 // what came before is told anew
-	} else if i != r.next || of != len(r.parts) {
-		v.failLocked(fmt.Errorf("read payload: piece %d of %d came, and %d of %d was to come", i, of, r.next, len(r.parts)))
+		said.parts, said.bytes = make([]string, of), 0 // what came before is told anew
+	} else if i != said.next || of != len(said.parts) {
+		v.failLocked(fmt.Errorf("read payload: piece %d of %d came, and %d of %d was to come", i, of, said.next, len(said.parts)))
 		return
 	}
-	r.parts[i], r.next = text, i+1
-	r.bytes += len(text)
-	if limit := v.tab.pool.maxPayload; v.partBytes+r.bytes > limit {
+	said.parts[i], said.next = text, i+1
+	said.bytes += len(text)
+	sum := v.partBytes
+	for _, other := range v.readers() {
+		sum += other.read.bytes
+	}
+	if limit := v.tab.pool.maxPayload; sum > limit {
 		v.failLocked(fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit))
 	}
 }
 
 // quiet notes what is in flight and lets the script go on when that has ended.
-func (v *visit) quiet(n int) {
-	v.read.quiet, v.read.awaits = n, v.net.snapshot()
-	v.read.waited = len(v.read.awaits)
-	v.goOn()
+func (v *visit) quiet(r *reader, n int) {
+	r.read.quiet, r.read.awaits = n, v.net.snapshot(r.session)
+	r.read.waited = len(r.read.awaits)
+	v.goOn(r)
 }
 
-// goOn calls the script back when nothing that it waits for is in flight.
-func (v *visit) goOn() {
-	if v.read.quiet == 0 || len(v.read.awaits) > 0 {
+// goOn calls a script back when nothing that it waits for is in flight.
+func (v *visit) goOn(r *reader) {
+	if r.read.quiet == 0 || len(r.read.awaits) > 0 {
 		return
 	}
-	v.callScript("__tabfarm_go", v.read.quiet, v.net.pending(), v.read.waited, len(v.net.kept)+len(v.net.captured))
-	v.read.quiet = 0
+	r.callScript("__tabfarm_go", r.read.quiet, v.net.pending(r.session), r.read.waited, len(v.net.kept)+len(v.net.captured))
+	r.read.quiet = 0
+}
+
+// landed: a request is in flight no more.
+func (v *visit) landed(id string) {
+	for _, r := range v.readers() {
+		delete(r.read.awaits, id)
+		v.goOn(r)
+	}
 }
 
 // evaluate runs an expression in the reading script's world.
-func (v *visit) evaluate(expression string) *call {
-	return send(v.target.session, cdpruntime.Evaluate, cdpruntime.EvaluateParams{
-		Expression: expression, UniqueContextID: v.world.unique, AwaitPromise: new(true), ReturnByValue: new(false),
+func (r *reader) evaluate(expression string) *call {
+	return send(r.session, cdpruntime.Evaluate, cdpruntime.EvaluateParams{
+		Expression: expression, UniqueContextID: r.world.unique, AwaitPromise: new(true), ReturnByValue: new(false),
 	})
 }
 
 // turn asks for the host's turn beside the reader. The time that it takes is not
 // the page's.
-func (v *visit) turn(n int) {
+func (v *visit) turn(r *reader, n int) {
+	script := r.world
 	grant := func() {
 		v.documents = min(v.documents, 1)
-		v.callScript("__tabfarm_turn", n)
+		if r.world == script {
+			r.callScript("__tabfarm_turn", n)
+		}
 	}
 	if v.request.Turn == nil {
 		grant()
 		return
 	}
-	doc, asked := v.doc, time.Now()
-	deadline := v.deadline
+	if v.turns == 0 {
+		v.held, v.heldSince = v.deadline, time.Now()
+	}
+	v.turns++
+	doc := v.doc
 	v.deadline = v.limit
 	v.poke()
 	v.wg.Go(func() {
@@ -414,13 +505,20 @@ func (v *visit) turn(n int) {
 			v.failLocked(fmt.Errorf("take turn: %w", err))
 			return
 		}
-		v.extend(deadline.Add(time.Since(asked)))
+		if v.turns--; v.turns == 0 {
+			v.extend(v.held.Add(time.Since(v.heldSince)))
+		}
 		grant()
 	})
 }
 
-// extend sets the deadline of the load, never past the page's limit.
+// extend sets the deadline of the load, never past the page's limit. While a turn is
+// waited for it holds from the end of that on.
 func (v *visit) extend(to time.Time) {
+	if v.turns > 0 {
+		v.held = to.Add(-time.Since(v.heldSince))
+		return
+	}
 	v.deadline = to
 	if to.After(v.limit) {
 		v.deadline = v.limit

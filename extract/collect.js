@@ -102,6 +102,7 @@ async function collect(harvest, others) {
     harvest.stated = harvest.total; // of all parts
     harvest.total = null;
   }
+  if (harvest.table.comments || frames.still) return finish(harvest, 'end');
   const own = harvest.table.mode === 'each' ? harvest.table.css : '';
   const pager = state.leads ? null : pagerOf(el, others, own) ?? numbersOf(el, others, own);
   if (pager !== null) {

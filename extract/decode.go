@@ -31,6 +31,8 @@ type payload struct {
 	Lang    string   `json:"lang"`
 	Settled bool     `json:"settled"`
 	Grids   []grid   `json:"grids"`
+	Values  []value  `json:"values"`
+	Else    []hint   `json:"elsewhere"`
 	Links   []Link   `json:"links"`
 	Signs   []string `json:"signs"`
 	Cards   *Cards   `json:"cards"`
@@ -143,7 +145,7 @@ func decodePart(text []byte, cells, links *int) (*Reading, error) {
 		return nil, fmt.Errorf("decode reading: %d grids: %w", len(p.Grids), ErrTooLarge)
 	}
 	r := &Reading{
-		URL: clip(p.URL, 1<<16), Title: clip(p.Title, 1000), Lang: clip(p.Lang, 100), Settled: p.Settled,
+		values: p.Values, hints: p.Else, URL: clip(p.URL, 1<<16), Title: clip(p.Title, 1000), Lang: clip(p.Lang, 100), Settled: p.Settled,
 		Cards: p.Cards, Short: clip(p.Short, 1000),
 	}
 	for _, s := range p.Signs {

@@ -75,7 +75,7 @@ const madeUp = (name) => MADE_UP.some((form) => form.test(name));
  */
 function selectorOf(el) {
   const only = (css) => {
-    const all = find(document, css);
+    const all = inComment(el) ? findInDocument(ownerDocument(el), css) : find(document, css);
     return all.length === 1 && all[0] === el;
   };
   let tail = '';

@@ -1,5 +1,9 @@
 // Columns that are looked for beside the texts of a row's cells: by css inside the
-// row or in the whole page, by attribute, or upwards in the document.
+// row, in the whole page or in its comments, by attribute, or upwards in the
+// document.
+
+/** True for a field that has one value for all rows. */
+const ofPage = (field) => Boolean(field.page || field.comments);
 
 /** The text or attribute of an element; null when there is no element. */
 function fieldText(el, field) {
@@ -12,20 +16,20 @@ function fieldText(el, field) {
 /**
  * Reads the fields of rows, in the order of the document.
  * @param {Row[]} rows
- * @param {{name: string, css: string, attr: string, above: string, page: boolean}[]} fields
+ * @param {{name: string, css: string, attr: string, above: string, page: boolean, comments: boolean}[]} fields
  */
 function readFields(rows, fields) {
   if (fields.length === 0) return;
   const whole = new Map();
   const above = new Map();
   for (const field of fields) {
-    if (field.page) whole.set(field.name, fieldText(findOne(document, field.css), field));
-    if (field.above) above.set(field.name, { all: find(document, field.above), at: 0 });
+    if (ofPage(field)) whole.set(field.name, fieldText(findAll(field, field.css)[0], field));
+    if (field.above) above.set(field.name, { all: headings(rows, field.above), at: 0 });
   }
   for (const row of rows) {
     row.fields = {};
     for (const field of fields) {
-      if (field.page) row.fields[field.name] = whole.get(field.name);
+      if (ofPage(field)) row.fields[field.name] = whole.get(field.name);
       else if (field.above) row.fields[field.name] = fieldText(nearestAbove(row.el, above.get(field.name)), field);
       else row.fields[field.name] = fieldText(field.css ? inRow(row, field.css) : row.el, field);
     }
@@ -45,6 +49,18 @@ function readAttributes(rows, names) {
       }
     }
   }
+}
+
+/** Texts of this document for rows that are read elsewhere: out of JSON, or in another document of the page. */
+const valuesNow = () => (job.values ?? []).map((value) => ({
+  t: value.table, c: value.column, v: fieldText(findAll(value, value.css)[0], value),
+}));
+
+/** What may stand above rows; of rows in a comment that is what the comment holds, and the page around it. */
+function headings(rows, css) {
+  const all = find(document, css);
+  if (rows.length === 0 || !inComment(rows[0].el)) return all;
+  return [...all, ...findAll({ comments: true }, css)].sort((a, b) => (precedes(a, b) ? -1 : 1));
 }
 
 /** The first match inside a row; in a row of several parts the parts are looked through in order. */

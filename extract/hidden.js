@@ -38,8 +38,11 @@ function hidingSelectors() {
   return known ? found.join(',') : null;
 }
 
+const OFF = /(^|;)\s*display\s*:\s*none\b/i;
+
 /** "none" for an element that is not displayed, "unseen" for visibility hidden, else "". */
 function askHidden(el) {
+  if (inComment(el)) return hasAttribute(el, 'hidden') || OFF.test(attribute(el, 'style') ?? '') ? 'none' : '';
   const style = getComputedStyle(el);
   if (style.display === 'none') return 'none';
   return style.visibility === 'visible' ? '' : 'unseen';
@@ -52,6 +55,7 @@ function askHidden(el) {
  * @returns {(el: Element, unsure?: boolean) => string} unsure: a parent is unseen, so ask
  */
 function eyesFor(root) {
+  if (inComment(root)) return askHidden;
   const blind = askHidden(root) === 'unseen';
   let suspects = null;
   if (!shadows.any && find(root, '*').length > ASK_ALL) { // shadow trees have rules of their own

@@ -124,14 +124,6 @@ func jsonSheet(r *Reading, sources []Source, t *recipe.Table, vars map[string]st
 	if r.Short != "" && (total < 0 || !s.complete) {
 		s.complete, s.proof, s.note = false, ProofNone, r.Short
 	}
-	if t.Total != nil {
-		for i := range r.Grids {
-			if r.Grids[i].Table == t.Name {
-				return s, s.hold(r.Grids[i].TotalText, t.Total)
-			}
-		}
-		return s, s.hold(nil, t.Total)
-	}
 	return s, nil
 }
 

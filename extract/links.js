@@ -25,7 +25,7 @@ function linkOf(el, source) {
   if (href === null) return null;
   let url;
   try {
-    url = new URL(href, baseURI(el)).href;
+    url = new URL(href, baseURI(document)).href;
   } catch {
     return null;
   }
@@ -40,10 +40,13 @@ function linkOf(el, source) {
   return { s: source, u: url, i: numbers.get(key) };
 }
 
+/** The elements that a selector of links matches; in comments too where a table is read from there. */
+const linksIn = (css) => [...find(document, css), ...(job.tables.some((t) => t.comments) ? findAll({ comments: true }, css) : [])];
+
 /** Calls f with every element that is a link now, and what is sent of it. */
 function eachLink(f) {
   job.links.forEach((css, source) => {
-    for (const el of find(document, css)) {
+    for (const el of linksIn(css)) {
       const link = linkOf(el, source);
       if (link !== null) f(el, link);
     }
@@ -97,7 +100,7 @@ function noteLinks() {
  */
 function linksNeed() {
   if (job.links.length === 0) return 0;
-  const matched = job.links.reduce((sum, css) => sum + find(document, css).length, 0);
+  const matched = job.links.reduce((sum, css) => sum + linksIn(css).length, 0);
   const changed = matched !== linksSeen.matched;
   linksSeen.matched = matched;
   if (changed) {

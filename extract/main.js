@@ -11,8 +11,11 @@ const state = {
   short: '', // why the parts that it leads to are not all there
 };
 
+/** The document that this script reads. The window of an empty frame may come to hold another one. */
+const home = document;
+
 function send(text) {
-  __tabfarm(text);
+  if (document === home) __tabfarm(text);
 }
 
 /** So often, in ms, the pool is told that the reading goes on. */
@@ -46,7 +49,7 @@ function gridOf(harvest) {
   const texts = (row) => columns.map((i) => (row.cells[i] ? row.cells[i].text : null));
   const grid = {
     table: harvest.table.name, part: harvest.id, kind: formed.kind,
-    selector: formed.kind === 'each' ? harvest.table.css : selectorOf(wholeOf(formed)),
+    selector: (job.frame ? 'iframe >> ' : harvest.table.comments ? 'comments >> ' : '') + (formed.kind === 'each' ? harvest.table.css : selectorOf(wholeOf(formed))),
     caption: formed.caption, header: formed.head.map(texts), foot: formed.foot.map(texts),
     rows: harvest.rows.map((row) => rowOf(row, columns, texts, harvest.table.attrs ?? [])),
     proof: harvest.proof || 'none', total: harvest.total, note: harvest.note,
@@ -121,6 +124,8 @@ function answerOf(settled, error = '', stop = undefined) {
     short: state.short || undefined, consent: bare ? consentWall() : null,
   };
   if (job.embedded) answer.embedded = embeddedJSON();
+  if (job.values) answer.values = valuesNow();
+  if (!job.frame) answer.elsewhere = elsewhere();
   if (job.look) answer.cards = cardsOf();
   if (linksSeen.loose.size > 0) answer.links = looseLinks();
   return answer;
@@ -135,12 +140,14 @@ function sendAnswer(answer, word) {
   send(word);
 }
 
-/** Sends the answer and ends. */
-function deliver(...answer) {
+/** Sends the answer and ends. Where the steps did not come to their end, frames are not read either. */
+function deliver(settled, error = '', stop = undefined) {
   if (state.delivered) return;
   state.delivered = true;
   observer.disconnect();
-  sendAnswer(answerOf(...answer), 'done');
+  let done = stop ? 'done alone' : 'done';
+  if (job.frame) done = ['done', ...(error === '' ? lacks() : wantedNames())].join(' ');
+  sendAnswer(answerOf(settled, error, stop), done);
 }
 
 /** Cuts a text into chunks, never between the two halves of a character. */
@@ -198,6 +205,7 @@ async function readLoad() {
 }
 
 async function read() {
+  if (job.frame) await begun();
   if (job.steps || job.next) await recall();
   if (job.steps) await takeSteps();
   await settle();

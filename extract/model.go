@@ -46,6 +46,14 @@ type Reading struct {
 	// Cards are repeated elements that may be rows. They are read by LookScript
 	// alone; nil for none.
 	Cards *Cards
+
+	// FrameLate says that a frame had not loaded, or not come to rest, by the deadline,
+	// and might hold what was looked for in frames.
+	FrameLate bool
+
+	frames []Frame // that were looked through
+	values []value // for rows that are read elsewhere
+	hints  []hint
 }
 
 // Cards are elements that repeat on a page, and what differs in them.
@@ -82,6 +90,8 @@ type Grid struct {
 	Note string
 	// Classes are those of its element. They are read by LookScript alone.
 	Classes []string
+
+	frame int // that it stands in, counted from 1; 0 for the page itself
 
 	part string // grids of one table and part, read of several parts of a page, are one
 }

@@ -35,7 +35,7 @@ function hash(text) {
 
 /** What a row shows by itself; what is looked for above it or in the whole page may change beside it. */
 function rowText(table, row) {
-  const own = table.fields.filter((field) => !field.page && !field.above).map((field) => row.fields?.[field.name] ?? null);
+  const own = table.fields.filter((field) => !ofPage(field) && !field.above).map((field) => row.fields?.[field.name] ?? null);
   return textsOf(row.cells).join('\u0001') + '\u0002' + JSON.stringify(own);
 }
 

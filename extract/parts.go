@@ -7,6 +7,8 @@ import "slices"
 func (r *Reading) join(later *Reading) {
 	r.URL, r.Title, r.Signs, r.Accept = later.URL, later.Title, later.Signs, later.Accept
 	r.Settled, r.Stopped, r.Short = later.Settled, later.Stopped, later.Short
+	r.hints = append(r.hints, later.hints...)
+	r.values = slices.Concat(later.values, r.values) // the latest first
 	r.Links = append(r.Links, later.Links...)
 	r.Embedded = append(r.Embedded, later.Embedded...)
 	for i := range later.Grids {

@@ -34,8 +34,12 @@ func openFor(t *testing.T, url string, k *recipe.Kind, vars map[string]string, t
 	if err != nil {
 		t.Fatal(err)
 	}
+	frameScript, err := extract.FrameScript(k, vars, k == nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	request := browserpool.Request{
-		URL: url, Script: script, PageScript: extract.PageScript(), Timeout: timeout,
+		URL: url, Script: script, FrameScript: frameScript, PageScript: extract.PageScript(), Timeout: timeout,
 		Capture: extract.Capture(k, vars),
 	}
 	var v visit
@@ -50,8 +54,14 @@ func openFor(t *testing.T, url string, k *recipe.Kind, vars map[string]string, t
 		if answer.Payload == nil {
 			return fmt.Errorf("no payload: %w", err)
 		}
-		v.reading, err = extract.Decode(append(answer.Parts, answer.Payload)...)
-		return err
+		if v.reading, err = extract.Decode(append(answer.Parts, answer.Payload)...); err != nil {
+			return err
+		}
+		var frames []extract.Frame
+		for _, f := range answer.Frames {
+			frames = append(frames, extract.Frame{URL: f.URL, Payload: f.Payload, Err: f.Err, Late: f.Late})
+		}
+		return v.reading.AddFrames(k, frames)
 	})
 	if err != nil {
 		t.Fatalf("open %s: %v", url, err)

@@ -18,9 +18,9 @@ var sources embed.FS
 
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
-	"dom.js", "shadow.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
+	"dom.js", "shadow.js", "comments.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
 	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "settle.js", "act.js", "steps.js", "collect.js",
-	"pages.js", "scroll.js", "rowkeys.js", "grow.js", "next.js", "main.js",
+	"pages.js", "scroll.js", "rowkeys.js", "grow.js", "next.js", "frames.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and
@@ -46,9 +46,13 @@ type job struct {
 	Ready    string     `json:"ready,omitempty"`
 	Timeout  int64      `json:"timeout"` // for each load, in ms
 	Tables   []jobTable `json:"tables"`
-	Links    []string   `json:"links"` // CSS, by place in Kind.Links
-	JSONOnly bool       `json:"jsonOnly,omitempty"`
+	Values   []jobValue `json:"values,omitempty"`
+	Links    []string   `json:"links"`              // CSS, by place in Kind.Links
+	NoRows   bool       `json:"noRows,omitempty"`   // neither rows nor links are those of this document
 	Look     bool       `json:"look,omitempty"`     // classes and elements that repeat come too
+	Comments bool       `json:"comments,omitempty"` // something is looked for in comments
+	Frames   bool       `json:"frames,omitempty"`   // something is looked for in frames
+	Frame    bool       `json:"frame,omitempty"`    // this is the job of a frame
 	Embedded bool       `json:"embedded,omitempty"` // so does JSON that the document holds
 	Steps    []jobStep  `json:"steps,omitempty"`
 	// Vars are the page's variables, where a step is JavaScript.
@@ -84,6 +88,7 @@ type jobTable struct {
 	// Mode is "from", "each", "page", "largest", "all", or "none" for rows out of JSON.
 	Mode     string     `json:"mode"`
 	CSS      string     `json:"css,omitempty"`
+	Comments bool       `json:"comments,omitempty"` // CSS looks in comments
 	Rows     string     `json:"rows"`
 	Skip     string     `json:"skip,omitempty"`
 	Total    *jobTotal  `json:"total,omitempty"`
@@ -93,8 +98,9 @@ type jobTable struct {
 }
 
 type jobTotal struct {
-	CSS   string `json:"css"`
-	Match string `json:"match,omitempty"`
+	CSS      string `json:"css"`
+	Comments bool   `json:"comments,omitempty"`
+	Match    string `json:"match,omitempty"`
 }
 
 type jobField struct {
@@ -102,7 +108,9 @@ type jobField struct {
 	CSS   string `json:"css,omitempty"`
 	Attr  string `json:"attr,omitempty"`
 	Above string `json:"above,omitempty"`
-	Page  bool   `json:"page,omitempty"`
+	// One value for all rows, from the page or from its comments.
+	Page     bool `json:"page,omitempty"`
+	Comments bool `json:"comments,omitempty"`
 }
 
 // Script is the source of the reading script for a kind of pages, its job
@@ -129,14 +137,45 @@ func Script(k *recipe.Kind, vars, secrets map[string]string, all bool) (string, 
 		for _, l := range k.Links {
 			j.Links = append(j.Links, l.CSS)
 		}
-		j.JSONOnly = len(j.Links) == 0
+		j.NoRows = len(j.Links) == 0
 		for i := range k.Tables {
-			t := tableJob(&k.Tables[i], vars)
-			j.JSONOnly = j.JSONOnly && t.Mode == "none"
-			j.Embedded = j.Embedded || inPage(k.Tables[i].JSON)
-			j.Tables = append(j.Tables, t)
+			t := &k.Tables[i]
+			j.NoRows = j.NoRows && (t.JSON != nil || inFrames(t))
+			j.Embedded = j.Embedded || inPage(t.JSON)
+			j.Frames = j.Frames || usesPlace(t, recipe.PlaceFrame)
+			j.Comments = j.Comments || usesPlace(t, recipe.PlaceComments)
+			j.Values = append(j.Values, pageValues(t)...)
+			if !inFrames(t) {
+				j.Tables = append(j.Tables, tableJob(t, vars))
+			}
 		}
 	}
+	return script(j)
+}
+
+// FrameScript is the source of the reading script for the frames of a page, which
+// is the same in each; "" where the recipe looks in none. all is as for Script.
+func FrameScript(k *recipe.Kind, vars map[string]string, all bool) (string, error) {
+	if !LooksInFrames(k) {
+		return "", nil
+	}
+	j := job{Timeout: 30_000, Tables: []jobTable{}, Links: []string{}, Frames: true, Frame: true}
+	if k.Page.Timeout > 0 {
+		j.Timeout = k.Page.Timeout.Milliseconds()
+	}
+	if all {
+		j.Tables = []jobTable{{Mode: "all", Rows: "all", Fields: []jobField{}}}
+		return script(j)
+	}
+	for i := range k.Tables {
+		t := &k.Tables[i]
+		j.Values = append(j.Values, frameValues(t)...)
+		if inFrames(t) {
+			j.Comments = j.Comments || usesPlace(t, recipe.PlaceComments)
+			j.Tables = append(j.Tables, tableJob(t, vars))
+		}
+	}
+	j.NoRows = len(j.Tables) == 0
 	return script(j)
 }
 
@@ -208,18 +247,21 @@ func tableJob(t *recipe.Table, vars map[string]string) jobTable {
 	if j.Rows == "" {
 		j.Rows = "all"
 	}
-	if t.Total != nil {
-		j.Total = &jobTotal{CSS: t.Total.CSS, Match: t.Total.Match}
+	if t.Total != nil && totalPlace(t) == rowsPlace(t) {
+		place, css := recipe.SplitPlace(t.Total.CSS)
+		j.Total = &jobTotal{CSS: css, Comments: place == recipe.PlaceComments, Match: t.Total.Match}
 	}
+	place, css := recipe.SplitPlace(t.From + t.Each)
+	j.CSS, j.Comments = fillCSS(css, vars), place == recipe.PlaceComments
 	switch {
 	case t.JSON != nil:
 		j.Mode = "none"
 	case t.Each == "page":
-		j.Mode = "page"
+		j.Mode, j.CSS = "page", ""
 	case t.Each != "":
-		j.Mode, j.CSS = "each", fillCSS(t.Each, vars)
+		j.Mode = "each"
 	case t.From != "":
-		j.Mode, j.CSS = "from", fillCSS(t.From, vars)
+		j.Mode = "from"
 	default:
 		j.Mode = "largest"
 	}
@@ -227,10 +269,11 @@ func tableJob(t *recipe.Table, vars map[string]string) jobTable {
 		if ofCell(c) && !slices.Contains(j.Attrs, c.Attr) {
 			j.Attrs = append(j.Attrs, c.Attr)
 		}
-		if isField(c) {
-			css, page := strings.CutPrefix(c.CSS, "page >>")
+		if isField(c) && !isValue(t, c) {
+			place, css := recipe.SplitPlace(c.CSS)
 			j.Fields = append(j.Fields, jobField{
-				Name: c.Name, CSS: strings.TrimSpace(css), Attr: c.Attr, Above: c.Above, Page: page,
+				Name: c.Name, CSS: css, Attr: c.Attr, Above: c.Above,
+				Page: place == recipe.PlacePage, Comments: place == recipe.PlaceComments,
 			})
 		}
 	}

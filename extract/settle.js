@@ -19,8 +19,8 @@ const ROUNDS = 4;
 /** A text that changed so often, for so long (ms), with nothing else is a clock: it holds no more. */
 const CLOCK_TIMES = 4;
 const CLOCK_SPAN = 3000;
-/** Where only responses are wanted the DOM is left out of account after so long (ms). */
-const JSON_HOLD = 5000;
+/** Where no rows are read of the document, but of responses or frames, it is left out of account after so long (ms). */
+const NO_ROWS_HOLD = 5000;
 
 const now = () => performance.now();
 
@@ -48,6 +48,10 @@ function noteChanges(records) {
   if (records.some((record) => record.type === 'childList' && bringsTables(record))) watch.roots = shadows.roots = null;
   let touched = false;
   for (const record of records) {
+    if (job.comments && touchesComments(record)) {
+      watch.roots = comments.documents = null;
+      touched = true;
+    }
     if (!touched || onlyText(record)) touched = concerns(record) || touched;
   }
   if (!touched) return;
@@ -82,7 +86,7 @@ function concerns(record) {
   const target = nodeType(record.target) === 1 ? record.target : parentElement(record.target);
   if (onlyText(record) && target !== null && isClock(target)) return false;
   const roots = wantedRoots();
-  if (roots.length === 0) return !job.jsonOnly || now() < JSON_HOLD;
+  if (roots.length === 0) return !job.noRows || now() < NO_ROWS_HOLD;
   if (target === null) return true;
   return roots.some((root) => contains(root, target) || (record.type !== 'characterData' && holds(record, target, root)));
 }
@@ -100,7 +104,7 @@ function holds(record, target, root) {
 }
 
 function mayBeWanted(node) {
-  const css = job.tables.map((t) => (t.mode === 'from' || t.mode === 'each' ? t.css : CANDIDATES)).join(',');
+  const css = job.tables.filter((t) => !t.comments).map((t) => (t.mode === 'from' || t.mode === 'each' ? t.css : CANDIDATES)).join(',');
   return css !== '' && (matches(node, css) || findOne(node, css) !== null);
 }
 
@@ -174,7 +178,8 @@ function isDataLine(line) {
  * that it is not ready.
  */
 function quietNeeded() {
-  if (readyState(document) === 'loading') return Infinity;
+  if (job.frames) wakeFrames();
+  if (readyState(document) === 'loading' && !frames.written) return Infinity;
   if (job.ready && findOne(document, job.ready) === null) return Infinity;
   let need = job.ready || watch.spinnerSeen ? QUIET_PROVED : QUIET;
   let proved = job.tables.length > 0;
@@ -192,7 +197,7 @@ function quietNeeded() {
     }
     need = Math.max(need, job.ready ? QUIET : QUIET_EMPTY);
   }
-  return Math.max(linksNeed(), proved ? Math.min(need, QUIET_PROVED) : need);
+  return Math.max(linksNeed(), framesNeed(), proved ? Math.min(need, QUIET_PROVED) : need);
 }
 
 /** Asks the page's world what it still has to do. */
@@ -245,6 +250,7 @@ globalThis.__tabfarm_go = (number, pending, waited, captured) => {
  * @param {number} end time at which the waiting ends, whatever the page does
  */
 async function settle(need = quietNeeded, end = Infinity) {
+  if (frames.still) return parsedStill();
   for (let round = 0; ; ) {
     if (state.delivered) await never(); // the deadline came first
     if (now() >= end) return;

@@ -49,7 +49,7 @@ function shadowRoots() {
 function shadowMade() {
   shadows.any = true;
   shadows.roots = null;
-  watch.roots = null;
+  watch.roots = comments.documents = null;
 }
 listen(document, SECRET + 's', shadowMade);
 listen(document, 'DOMContentLoaded', () => {
@@ -102,14 +102,15 @@ function hostsOf(node) {
   return nodes;
 }
 
-/** True when a stands before b in the document, or around it. */
+/** True when a stands before b in the document, or around it. What stands in a comment stands where the comment does. */
 function precedes(a, b) {
-  let [x, y] = [a, b];
+  const apart = ownerDocument(a) !== ownerDocument(b);
+  let [x, y] = apart ? [onPage(a), onPage(b)] : [a, b];
   if (shadows.any) {
-    const others = hostsOf(b);
-    x = hostsOf(a).find((node) => others.some((other) => rootOf(other) === rootOf(node)));
+    const others = hostsOf(y);
+    x = hostsOf(x).find((node) => others.some((other) => rootOf(other) === rootOf(node)));
     y = others.find((other) => rootOf(other) === rootOf(x));
-    if (x === y) return x === a && y !== b;
+    if (x === y) return x === a && y !== b && !apart;
   }
   return (comparePosition(x, y) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
 }

@@ -30,6 +30,7 @@ type head struct {
 }
 
 type sheetRow struct {
+	frame   int    // that it was read in, 0 for the page itself
 	cells   []Cell // by column; shorter rows have no cell there
 	fields  map[string]*string
 	class   string
@@ -40,7 +41,7 @@ type sheetRow struct {
 
 // sheetOf puts the grids of one table below each other: columns of one name are
 // one column.
-func sheetOf(grids []*Grid, t *recipe.Table) (*sheet, *Problem) {
+func sheetOf(grids []*Grid) (*sheet, *Problem) {
 	s := &sheet{kind: grids[0].Kind, complete: true, proof: ProofTotal}
 	at := map[string]int{}
 	stated, sum := true, 0
@@ -73,9 +74,6 @@ func sheetOf(grids []*Grid, t *recipe.Table) (*sheet, *Problem) {
 	if stated {
 		s.total = &sum
 	}
-	if t.Total != nil {
-		return s, s.hold(grids[0].TotalText, t.Total)
-	}
 	return s, nil
 }
 
@@ -86,14 +84,18 @@ func (s *sheet) tooLarge(rows int) bool {
 	return rows > maxRows || rows*len(s.columns) > maxCells
 }
 
-// hold holds the rows against the number that the recipe's `total` found.
-func (s *sheet) hold(text *string, l *recipe.Locator) *Problem {
-	if text == nil {
+// hold holds the rows against the numbers that the recipe's `total` found.
+func (s *sheet) hold(texts []string, l *recipe.Locator) *Problem {
+	if len(texts) == 0 {
 		return problemf(outcomeMissing, "nothing on the page matches total: %q.", l.CSS)
 	}
-	total, err := statedTotal(*text, l)
-	if err != nil {
-		return problemf(outcomeMissing, "total: no number in %q.", clip(*text, 80))
+	total := 0
+	for _, text := range texts {
+		n, err := statedTotal(text, l)
+		if err != nil {
+			return problemf(outcomeMissing, "total: no number in %q.", clip(text, 80))
+		}
+		total += n
 	}
 	s.total = &total
 	s.complete, s.proof = s.counted >= total, ProofNone
@@ -131,7 +133,7 @@ func (s *sheet) addRows(g *Grid, where []int) {
 			continue
 		}
 		r := sheetRow{
-			fields: row.Fields, class: row.Class, section: section, links: row.Links,
+			frame: g.frame, fields: row.Fields, class: row.Class, section: section, links: row.Links,
 			cells: make([]Cell, len(s.columns)),
 		}
 		for name, values := range row.Attrs {

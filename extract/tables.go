@@ -117,8 +117,11 @@ func oneTable(r *Reading, sources []Source, t *recipe.Table, vars pageVars) (*Ta
 	} else {
 		var grids []*Grid
 		if grids, problem = gridsOf(r, t); problem == nil && grids != nil {
-			s, problem = sheetOf(grids, t)
+			s, problem = sheetOf(grids)
 		}
+	}
+	if problem == nil && s != nil {
+		problem = r.inFrames(r.complete(s, t), t)
 	}
 	switch {
 	case problem != nil && (problem.Outcome != outcomeMissing || !t.Optional):
@@ -131,7 +134,7 @@ func oneTable(r *Reading, sources []Source, t *recipe.Table, vars pageVars) (*Ta
 		if len(s.rows) == 0 {
 			problem = signed(problem, r)
 		}
-		return table, problem
+		return table, r.inFrames(problem, t)
 	}
 	table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
 	linksOf(table, s)
@@ -162,6 +165,8 @@ func judge(table *Table, s *sheet, t *recipe.Table, r *Reading) *Problem {
 			thousands(s.counted), thousands(*s.total), because(s.note))
 	case t.Rows != "visible" && !s.complete && r.Short != "":
 		return problemf(outcomeIncomplete, "%s read, and not all parts of the page: %s.", rowsRead(n), r.Short)
+	case inFrames(t) && !proven && r.late() != "":
+		return problemf(outcomeIncomplete, "%s read, and nothing proves that they are all, for frames of the page were not read to their end: %s.", rowsRead(n), r.late())
 	case !r.Settled && !proven && t.JSON == nil:
 		return problemf(outcomeIncomplete, "the page had not come to rest by its deadline; %s read and nothing proves that they are all.", rowsRead(n))
 	case t.Rows != "visible" && !s.complete:
@@ -216,21 +221,37 @@ func gridsOf(r *Reading, t *recipe.Table) ([]*Grid, *Problem) {
 		}
 	}
 	if t.Each != "" {
+		grids = withRows(grids)
 		if len(grids) == 0 || len(grids[0].Rows) == 0 && !t.Optional && t.MinRows > 0 {
-			return nil, problemf(outcomeMissing, "nothing on the page matches each: %q.", t.Each)
+			if inFrames(t) {
+				return nil, problemf(outcomeMissing, "nothing in a frame of the page matches each: %q. %s", t.Each, r.looked())
+			}
+			return nil, problemf(outcomeMissing, "nothing on the page matches each: %q.%s", t.Each, r.advice(t.Name, "each", t.Each))
 		}
 		return grids, nil
 	}
-	if len(grids) == 0 {
-		if t.From != "" {
-			return nil, problemf(outcomeMissing, "no table on the page matches from: %q.", t.From)
-		}
-		return nil, problemf(outcomeMissing, "the page has no table.")
+	switch {
+	case len(grids) > 0:
+	case inFrames(t):
+		return nil, problemf(outcomeMissing, "no table in a frame of the page matches from: %q. %s", t.From, r.looked())
+	case t.From != "":
+		return nil, problemf(outcomeMissing, "no table on the page matches from: %q.%s", t.From, r.advice(t.Name, "from", t.From))
+	default:
+		return nil, problemf(outcomeMissing, "the page has no table.%s", r.advice(t.Name, "from", ""))
 	}
 	if t.From != "" {
 		return grids, nil
 	}
 	return largest(grids)
+}
+
+// withRows leaves out the grids of frames that hold none of the elements, but not all.
+func withRows(grids []*Grid) []*Grid {
+	full := slices.DeleteFunc(slices.Clone(grids), func(g *Grid) bool { return len(g.Rows) == 0 })
+	if len(full) == 0 {
+		return grids[:min(len(grids), 1)]
+	}
+	return full
 }
 
 // largest finds the largest of all tables of the page; two of one size are a question to the recipe.
@@ -282,7 +303,7 @@ func everyTable(r *Reading) ([]Table, error) {
 		}
 	}
 	if len(r.Grids) == 0 {
-		first = signed(problemf(outcomeMissing, "the page has no table."), r)
+		first = signed(problemf(outcomeMissing, "the page has no table.%s", r.advice("", "from", "")), r)
 	}
 	if first != nil {
 		return tables, first
@@ -309,15 +330,15 @@ func gridName(g *Grid, place int, taken map[string]bool) string {
 // stand beside a table.
 func tableFrom(r *Reading, grids []*Grid, name string) (*Table, *sheet, *Problem) {
 	t := &recipe.Table{Name: name, Rows: "all", OtherColumns: "keep", Duplicates: "error"}
-	s, problem := sheetOf(grids, t)
+	s, problem := sheetOf(grids)
 	var table *Table
 	if problem == nil {
 		if table, problem = resolve(s, t, pageVars{}); table != nil {
 			table.Complete, table.Proof, table.Total = s.complete, s.proof, s.total
 		}
-		if problem == nil {
-			problem = judge(table, s, t, r)
-		}
+	}
+	if problem == nil {
+		problem = judge(table, s, t, r)
 	}
 	if problem != nil {
 		problem.Table, problem.Message = name, name+": "+problem.Message

@@ -29,6 +29,7 @@ function textOf(root, eyes, unseen = false) {
   let left = null; // an inline element that ended just before
   const joins = () => out !== '' && !/\s$/.test(out);
   const spaced = (el) => {
+    if (inComment(el)) return false;
     const display = getComputedStyle(el).display;
     return !display.startsWith('inline') && display !== 'contents' && !display.startsWith('ruby');
   };

@@ -30,7 +30,7 @@ function rangeIn(text) {
 /** What the recipe's `total` finds; undefined when the recipe names none. */
 function totalText(table) {
   if (!table.total) return undefined;
-  const el = findOne(document, table.total.css);
+  const el = findAll(table.total, table.total.css)[0];
   return el ? textOf(el, askHidden) : null;
 }
 

@@ -28,13 +28,13 @@ function shownTables() {
  * @returns {Element[][]} groups of tables, or of one element for `each: page`
  */
 function targetsOf(table) {
-  if (table.mode === 'each') return [find(document, table.css)];
+  if (table.mode === 'each') return [findAll(table, table.css)];
   if (table.mode === 'page') return [[documentElement(document)]];
   if (table.mode === 'none') return [];
   if (table.mode === 'from') {
     const groups = [];
     const taken = new Set();
-    for (const el of find(document, table.css)) {
+    for (const el of findAll(table, table.css)) {
       let parts = isTable(el) ? [el] : tablesIn(el);
       if (parts.length === 0 && closest(el, 'table') !== null) parts = [closest(el, 'table')];
       parts = parts.filter((part) => !taken.has(part));

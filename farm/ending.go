@@ -100,7 +100,7 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 	if e := arrived(a, err, kind, limit); e != nil {
 		return rows, e
 	}
-	reading, err := extract.Decode(append(a.Parts, a.Payload)...)
+	reading, err := decode(a, kind)
 	if err != nil {
 		return rows, unreadable(err)
 	}
@@ -117,6 +117,20 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 		return rows, &ending{outcome: ScriptError, message: err.Error()}
 	}
 	return rows, explain(problem, reading, rows.tables, a, kind)
+}
+
+// decode gives what the script read of the page, and of its frames for a kind that
+// looks there; a nil kind takes all.
+func decode(a browserpool.Answer, kind *recipe.Kind) (*extract.Reading, error) {
+	reading, err := extract.Decode(append(a.Parts, a.Payload)...)
+	if err != nil {
+		return nil, err
+	}
+	frames := make([]extract.Frame, 0, len(a.Frames))
+	for _, f := range a.Frames {
+		frames = append(frames, extract.Frame{URL: f.URL, Payload: f.Payload, Err: f.Err, Late: f.Late})
+	}
+	return reading, reading.AddFrames(kind, frames)
 }
 
 // unreadable words an error of extract.Decode.
@@ -250,7 +264,7 @@ func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a b
 	case bare && a.Exceptions > 0:
 		e.outcome, e.again = ScriptError, !r.Settled
 		e.message = fmt.Sprintf("%s The page's own script failed: %s", p.Message, firstLine(a.Exception))
-	case !r.Settled && bare:
+	case (!r.Settled || r.FrameLate) && bare:
 		e.outcome, e.again = Timeout, true
 		e.message = fmt.Sprintf("the page had not come to rest after %s, and: %s", kind.Page.Timeout, p.Message)
 	case e.outcome == SelectorMissing && len(kind.Page.Steps) > 0 && ofResponses(kind, p.Table):

@@ -17,6 +17,10 @@ func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string, kn
 	if err != nil {
 		return browserpool.Request{}, fmt.Errorf("write reading script for %q: %w", url, err)
 	}
+	frames, err := extract.FrameScript(kind, vars, all)
+	if err != nil {
+		return browserpool.Request{}, fmt.Errorf("write reading script for the frames of %q: %w", url, err)
+	}
 	headers := make(map[string]string, len(kind.Page.Headers))
 	for _, h := range kind.Page.Headers {
 		value := h.Value
@@ -27,7 +31,7 @@ func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string, kn
 	}
 	return browserpool.Request{
 		URL: url, Timeout: kind.Page.Timeout, PageLimit: f.PageLimit,
-		Script: script, PageScript: extract.PageScript(), Capture: extract.Capture(kind, vars),
+		Script: script, FrameScript: frames, PageScript: extract.PageScript(), Capture: extract.Capture(kind, vars),
 		Headers: headers, Block: kind.Page.Block,
 		Width: kind.Page.Viewport.Width, Height: kind.Page.Viewport.Height,
 		Allow: func(ctx context.Context, rawURL string, connected netip.Addr) error {

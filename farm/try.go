@@ -170,7 +170,7 @@ func triedAll(out Tried, a browserpool.Answer, err error, kind *recipe.Kind, lim
 		out.end(end)
 		return out, nil
 	}
-	reading, err := extract.Decode(append(a.Parts, a.Payload)...)
+	reading, err := decode(a, nil)
 	if err != nil {
 		out.end(unreadable(err))
 		return out, nil

@@ -215,8 +215,21 @@ func (c *checker) kind(o object, name string, page Page, kinds []string) Kind {
 	} else if kinds == nil {
 		c.add(o.node.Line, o.node.Column, o.path, "tables is missing. Write tables: and below it a name, as   leaders: {key: [player]}.")
 	}
+	c.partsOfFrames(k)
 	c.resolve(k, s)
 	return k
+}
+
+// partsOfFrames tells tables in frames whose rows page.next would lead on.
+func (c *checker) partsOfFrames(k Kind) {
+	if k.Page.Next == nil {
+		return
+	}
+	for _, t := range k.Tables {
+		if place, _ := SplitPlace(t.From + t.Each); place == PlaceFrame && t.Rows != "visible" {
+			c.add(t.Pos.Line, t.Pos.Column, "tables."+t.Name, "page.next leads through the parts of the page itself, and a table in a frame is read once, after the last of them. Write rows: visible if that is meant, or take page.next out.")
+		}
+	}
 }
 
 // pos is the place of a node.

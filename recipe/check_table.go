@@ -317,7 +317,7 @@ func (c *checker) column(v value, col *Column, t *Table, s *scope) {
 	}
 	if f, ok := o.get("css"); ok {
 		col.CSS = f.css(s, cssPlain|cssPlaces)
-		if t.JSON != nil && !strings.HasPrefix(col.CSS, "page >>") {
+		if place, _ := SplitPlace(col.CSS); t.JSON != nil && place == "" {
 			f.wrong(`rows of json have no elements. Write {header: NAME} for a field of the row, or css: "page >> CSS".`)
 		}
 	}

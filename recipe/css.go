@@ -17,6 +17,22 @@ const (
 	cssPlaces                        // page >>, iframe >> and comments >>
 )
 
+// The places before a selector: the page as a whole, its frames, its HTML comments.
+const (
+	PlacePage     = "page"
+	PlaceFrame    = "iframe"
+	PlaceComments = "comments"
+)
+
+// SplitPlace takes a checked selector apart: where it looks, "" when it names no
+// place, and the CSS.
+func SplitPlace(selector string) (place, css string) {
+	if m := placePrefix.FindStringSubmatch(selector); m != nil {
+		return m[1], selector[len(m[0]):]
+	}
+	return "", selector
+}
+
 var placePrefix = regexp.MustCompile(`^\s*(\S+)\s*>>\s*`)
 
 // css is a selector. A place before it stays, written as "page >> CSS".
@@ -33,10 +49,15 @@ func (v value) css(s *scope, where cssWhere) string {
 	selector, prefix := text, ""
 	if m := placePrefix.FindStringSubmatch(text); m != nil {
 		prefix, selector = m[1], text[len(m[0]):]
-		switch {
-		case (prefix == "iframe" || prefix == "comments") && where&(cssFrames|cssPlaces) != 0:
-			v.later(prefix + " >>")
-		case prefix != "page" || where&cssPlaces == 0:
+		if strings.HasPrefix(prefix, PlaceFrame) && prefix != PlaceFrame {
+			v.wrong("iframe >> looks in all frames of the page, and %s >> is not known. Write %s.", prefix, quoted("iframe >> "+selector))
+			return text
+		}
+		allowed := cssPlaces
+		if prefix == PlaceFrame || prefix == PlaceComments {
+			allowed = cssFrames | cssPlaces
+		}
+		if where&allowed == 0 || (prefix != PlaceFrame && prefix != PlaceComments && prefix != PlacePage) {
 			v.wrong("%s >> cannot stand here. page >> stands in css of columns and in total; iframe >> and comments >> also in from and each.", prefix)
 			return text
 		}
@@ -66,6 +87,9 @@ var braced = regexp.MustCompile(`\{[A-Za-z]\w*\}`)
 // notCSS are selectors of libraries, which a browser does not know.
 var notCSS = regexp.MustCompile(`:(contains|containsown|matchesown|haschild|eq|gt|lt|first|last|even|odd|visible|hidden|input|has-text|text|text-is)\b(?:\(|$|[\s,>+~.:\[)])`)
 
+// belowFrame is CSS that goes on behind a frame.
+var belowFrame = regexp.MustCompile(`(?i)(?:^|[\s>+~,])iframe(?:[.#:][\w-]+(?:\([^)]*\))?|\[[^\]]*\])*(?:\s*>\s*|\s+)[^\s,>+~]`)
+
 // checkCSS tells what no browser takes for a selector. It is lenient: browsers
 // learn new pseudo-classes faster than any library, so what is merely unknown passes.
 func (v value) checkCSS(selector string) {
@@ -81,6 +105,10 @@ func (v value) checkCSS(selector string) {
 	bare := blankStrings(trimmed)
 	if m := notCSS.FindStringSubmatch(strings.ToLower(bare)); m != nil {
 		v.wrong(":%s is no CSS that browsers know. Name the element by its id, class or attributes.", m[1])
+		return
+	}
+	if m := belowFrame.FindStringIndex(bare); m != nil {
+		v.wrong("CSS finds nothing below an iframe, for what it shows is another document. Write iframe >> and the CSS of what is in it.")
 		return
 	}
 	if strings.Contains(bare, "!=") {

@@ -86,12 +86,12 @@ type secretKeys struct {
 }
 
 type tableKeys struct {
-	From         css                `json:"from,omitempty" jsonschema_description:"CSS of the tables to read. Default: the largest table of the page."`
-	Each         css                `json:"each,omitempty" jsonschema_description:"CSS of elements that are one row each; page for one row a page."`
+	From         css                `json:"from,omitempty" jsonschema_description:"CSS of the tables to read; iframe >> CSS looks in frames, comments >> CSS in HTML comments. Default: the largest table of the page."`
+	Each         css                `json:"each,omitempty" jsonschema_description:"CSS of elements that are one row each, also iframe >> CSS and comments >> CSS; page for one row a page."`
 	JSON         *jsonValue         `json:"json,omitempty" jsonschema_description:"Part of the URL of the response that holds the rows; * stands for anything."`
 	JQ           shortText          `json:"jq,omitempty" jsonschema_description:"jq from the response to the rows; variables are $name."`
 	Rows         rowsWord           `json:"rows,omitempty" jsonschema_description:"all: every row, proven. visible: what shows without scrolling or paging. Default: all."`
-	Total        *totalValue        `json:"total,omitempty" jsonschema_description:"CSS of the number of rows that the page states."`
+	Total        *totalValue        `json:"total,omitempty" jsonschema_description:"CSS of the number of rows that the page states; also iframe >> CSS and comments >> CSS."`
 	MinRows      wholeNumber        `json:"min_rows,omitempty" jsonschema_description:"Fewer rows are a failure. Default: 1."`
 	Skip         css                `json:"skip,omitempty" jsonschema_description:"CSS of rows to leave out."`
 	Optional     yesNo              `json:"optional,omitempty" jsonschema_description:"The table may be absent. Default: false."`
@@ -115,7 +115,7 @@ type jsonKeys struct {
 
 type columnKeys struct {
 	Header   scalarText `json:"header,omitempty" jsonschema_description:"The header as shown, or its SQL name. Default: the column's name."`
-	CSS      css        `json:"css,omitempty" jsonschema_description:"CSS inside the row; page >> CSS looks in the whole page."`
+	CSS      css        `json:"css,omitempty" jsonschema_description:"CSS inside the row; page >> CSS looks in the whole page, iframe >> CSS in frames, comments >> CSS in HTML comments."`
 	Attr     shortText  `json:"attr,omitempty" jsonschema_description:"The attribute instead of the text; without css the row's own."`
 	Above    css        `json:"above,omitempty" jsonschema_description:"CSS looked for upwards from the row in document order."`
 	Var      shortText  `json:"var,omitempty" jsonschema_description:"A variable."`

@@ -130,7 +130,7 @@ type Next struct {
 	Max   int    // most clicks, 0: no limit
 }
 
-// Locator finds text on a page.
+// Locator finds text on a page. Its CSS may begin with "iframe >>" or "comments >>".
 type Locator struct{ CSS, Match string }
 
 // JSONSource names the responses that hold a table's rows.
@@ -143,8 +143,8 @@ type JSONSource struct {
 // Of From, Each and JSON at most one is set; none means the largest table of the page.
 type Table struct {
 	Name         string
-	From         string // CSS of tables
-	Each         string // CSS of elements that are one row each, or "page"
+	From         string // CSS of tables; may begin with "iframe >>" or "comments >>"
+	Each         string // CSS of elements that are one row each, with a place as From; or "page"
 	JSON         *JSONSource
 	JQ           string
 	Rows         string // "all" or "visible"
@@ -166,7 +166,7 @@ type Table struct {
 type Column struct {
 	Name     string
 	Header   string // header text as shown, or its SQL name
-	CSS      string // inside the row; may begin with "page >>"
+	CSS      string // inside the row; may begin with "page >>", "iframe >>" or "comments >>"
 	Attr     string // attribute instead of the text
 	Above    string // CSS looked for upwards in document order
 	Var      string // variable
