@@ -29,6 +29,8 @@ type visit struct {
 	wake    chan struct{}   // capacity 1: look at the deadline again
 	ended   chan struct{}   // closed when err or finished is set
 
+	asking sync.Mutex // held while a question is answered; goes before mu
+
 	mu       sync.Mutex
 	deadline time.Time // of the load that is on
 	limit    time.Time // of the page
@@ -78,6 +80,7 @@ type reading struct {
 	quiet  int             // N of the last quiet, 0 when none waits
 	awaits map[string]bool // requests that it waits for
 	waited int
+	told   []byte // pieces of the next question
 }
 
 func (r *reading) complete() bool { return r.parts != nil && r.next == len(r.parts) }
@@ -88,7 +91,7 @@ func newVisit(ctx context.Context, t *Tab, r Request, deadline, limit time.Time)
 	return &visit{
 		tab: t, target: t.target, request: r, ctx: ctx, deadline: deadline, limit: limit,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		docs: map[string]*document{}, net: newTraffic(r.Capture), storage: map[string]script{},
+		docs: map[string]*document{}, net: newTraffic(&r), storage: map[string]script{},
 	}
 }
 
@@ -314,16 +317,20 @@ func (v *visit) called(params jsonv2.Value) {
 		if n, err := strconv.Atoi(rest); err == nil {
 			v.turn(n)
 		}
-	case "input", "run":
+	case "input", "run", "ask":
 		number, text, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(number)
 		switch {
 		case err != nil:
+		case word == "ask":
+			v.answerAsk(n, text)
 		case word == "run":
 			v.runInPage(n, text)
 		default:
 			v.input(n, text)
 		}
+	case "tell":
+		v.tell(rest)
 	case "part":
 		v.part()
 	case "keep":

@@ -48,6 +48,10 @@ func (t *tabTarget) workers(v *visit, method string, params jsonv2.Value) {
 		return // the browser is gone
 	}
 	send(worker, target.SetAutoAttach, workersOnly).forget()
-	send(worker, network.Enable, buffers(v != nil && v.net.wanted())).forget()
+	size := int64(0)
+	if v != nil {
+		size = v.net.buffer()
+	}
+	send(worker, network.Enable, buffers(size)).forget()
 	send(worker, cdpruntime.RunIfWaitingForDebugger, cdp.Empty{}).forget()
 }
