@@ -54,6 +54,13 @@ type Request struct {
 	// is not asked.
 	Allow func(ctx context.Context, rawURL string, connected netip.Addr) error
 
+	// Ask answers a question of the script ("ask") with the help of the JSON-like
+	// responses to XHR and fetch that the document has had until then, the newest
+	// first; their bodies are asked of Chrome only then. Where the page keeps a
+	// connection open there are none. What it returns goes to the script, an error
+	// as "". nil answers "" and keeps no bodies.
+	Ask func(ctx context.Context, text string, responses []Response) (string, error)
+
 	// Turn is asked when the script wants the page to ask its host for more. It
 	// may wait, for the host's clock; that time is not the page's and is added to
 	// its deadline, within PageLimit. nil grants at once.

@@ -83,7 +83,7 @@ func (t *tabTarget) applyViewport(r *Request) []*call {
 func (t *tabTarget) applyNetwork(v *visit) []*call {
 	r, s := &v.request, t.session
 	var calls []*call
-	if wanted := v.net.wanted(); wanted != t.bodies {
+	if wanted := v.net.buffer(); wanted != t.bodies {
 		t.bodies = wanted
 		calls = append(calls, send(s, network.Enable, buffers(wanted)))
 		t.blocked = "" // a second enable may forget what is blocked

@@ -230,7 +230,7 @@ func (v *visit) beginFrames() {
 // and the end is one only if nothing has happened until they answer.
 func (v *visit) frameEnd() {
 	v.changes++
-	if v.asking || v.over || !v.framesDone() {
+	if v.polling || v.over || !v.framesDone() {
 		return
 	}
 	if len(v.frames) == 0 && v.request.FrameScript == "" {
@@ -238,7 +238,7 @@ func (v *visit) frameEnd() {
 		v.endLocked()
 		return
 	}
-	v.asking = true
+	v.polling = true
 	var asked []*call
 	for _, r := range v.readers() {
 		if r.world.unique != "" && (r == &v.reader || r.read.complete()) {
@@ -252,7 +252,7 @@ func (v *visit) frameEnd() {
 		}
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		v.asking = false
+		v.polling = false
 		switch {
 		case v.over || !v.framesDone():
 		case v.changes != changes:
@@ -394,7 +394,7 @@ func (v *visit) frameTarget(parent, s *session, id string) {
 		send(s, page.Enable, page.EnableParams{}),
 		send(s, cdpruntime.Enable, cdp.Empty{}),
 		send(s, cdpruntime.AddBinding, cdpruntime.AddBindingParams{Name: bindingName, ExecutionContextName: worldName}),
-		send(s, network.Enable, buffers(v.net.wanted())),
+		send(s, network.Enable, buffers(v.net.buffer())),
 		send(s, network.SetBypassServiceWorker, network.SetBypassServiceWorkerParams{Bypass: true}),
 		send(s, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: blockPatterns(r.Block)}),
 		send(s, target.SetAutoAttach, autoAttach(true)),

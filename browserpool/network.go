@@ -22,6 +22,9 @@ type traffic struct {
 	captured []*capture
 	kept     []*capture // of parts of the payload that are complete
 	bodies   int64      // bytes asked for
+	asks     bool       // what is heard may be asked about
+	heard    []*heard
+	live     bool // a connection stays open that may bring more
 	failed   []Failure
 }
 
@@ -33,6 +36,7 @@ type request struct {
 	loader string // of the document that made it
 	draws  bool   // may still change what the page shows
 	leaves bool   // is for the next document of the top frame
+	heard  *heard // what is kept of it for a question, if it ends well
 	bytes  int64  // of the body so far, decoded
 	hit    *capture
 	out    Failure
@@ -48,9 +52,9 @@ type capture struct {
 	ended    bool
 }
 
-func newTraffic(parts []string) traffic {
-	t := traffic{requests: map[string]*request{}}
-	for _, part := range parts {
+func newTraffic(r *Request) traffic {
+	t := traffic{requests: map[string]*request{}, asks: r.Ask != nil}
+	for _, part := range r.Capture {
 		if part == "*" {
 			t.anyJSON = true
 			continue
@@ -60,8 +64,17 @@ func newTraffic(parts []string) traffic {
 	return t
 }
 
-// wanted says that bodies are to be kept.
-func (t *traffic) wanted() bool { return t.anyJSON || len(t.capture) > 0 }
+// buffer is how many bytes of bodies Chrome is to keep: all that are captured, or
+// as many as a question may be about.
+func (t *traffic) buffer() int64 {
+	switch {
+	case t.anyJSON || len(t.capture) > 0:
+		return maxBodies + MaxBody
+	case t.asks:
+		return maxHeardBytes
+	}
+	return 0
+}
 
 // snapshot is the set of requests in flight that may still draw, of the documents
 // that a session tells of and their workers.
@@ -104,7 +117,8 @@ func (t *traffic) keepOnly(loader string) {
 		}
 	}
 	t.captured = slices.DeleteFunc(t.captured, func(c *capture) bool { return c.loader != loader })
-	t.failed = nil
+	t.heard = slices.DeleteFunc(t.heard, func(h *heard) bool { return h.loader != loader })
+	t.failed, t.live = nil, false
 }
 
 // keep makes what is captured stay when the document is left.
@@ -151,6 +165,8 @@ func (v *visit) network(from *session, method string, params jsonv2.Value) {
 		}
 	case "Network.loadingFailed":
 		v.loadingFailed(params)
+	case "Network.webSocketCreated", "Network.webTransportCreated":
+		v.net.live = true
 	}
 }
 
@@ -213,6 +229,12 @@ func (v *visit) requested(from *session, params jsonv2.Value) {
 			r.hit.post = send(from, network.GetRequestPostData, network.GetRequestPostDataParams{RequestID: network.RequestID(ev.ID)})
 		}
 	}
+	if v.net.asks && (ev.Type == "XHR" || ev.Type == "Fetch") {
+		r.heard = &heard{loader: ev.Loader, id: network.RequestID(ev.ID)}
+	}
+	if ev.Type == "EventSource" {
+		v.net.live = true
+	}
 	if r.draws || r.hit != nil {
 		v.net.requests[ev.ID] = r
 	}
@@ -258,8 +280,11 @@ func (v *visit) responded(from *session, params jsonv2.Value) {
 	}
 	r.from, r.out.Status = from, ev.Response.Status
 	if ev.Response.MIME == "text/event-stream" {
-		r.draws = false // a stream by fetch ends as little as an EventSource does
+		r.draws, v.net.live = false, true // a stream by fetch ends as little as an EventSource does
 		v.landed(ev.ID)
+	}
+	if h := r.heard; h != nil {
+		h.response = Response{URL: ev.Response.URL, Status: ev.Response.Status, MIMEType: ev.Response.MIME}
 	}
 	if c := r.hit; c != nil {
 		c.response.Status, c.response.MIMEType = ev.Response.Status, ev.Response.MIME
@@ -314,6 +339,7 @@ func (v *visit) finish(from *session, id string) {
 	if r.out.Status >= 400 {
 		v.net.fail(r)
 	}
+	v.hear(from, r)
 	if c := r.hit; c != nil {
 		c.ended = true
 		if r.bytes > MaxBody || v.net.bodies+r.bytes > maxBodies {

@@ -39,6 +39,10 @@ import (
 //	                the pool calls __tabfarm_did(N, error), error "" when all is well.
 //	run N SOURCE    run in the page's own world; a promise that comes of it is
 //	                awaited. __tabfarm_did(N, error) follows.
+//	tell TEXT       a piece of the next question, 1 MB or less.
+//	ask N TEXT      the last piece of a question to Request.Ask; __tabfarm_told(N,
+//	                answer) follows. It is asked with no responses where the page
+//	                keeps a connection open that may change what it shows.
 //	keep TEXT       what the script of the next document is to know, 1 MB or less.
 //	recall          the pool calls __tabfarm_kept(TEXT), "" when nothing was kept.
 //	forget          responses of requests that were begun until now do not count.

@@ -52,8 +52,8 @@ type tabTarget struct {
 	scripts  map[script]page.ScriptIdentifier
 	blocked  string
 	fetching string
-	bodies   bool // Network keeps response bodies
-	frames   bool // frames that are targets of their own are attached to
+	bodies   int64 // bytes of response bodies that Network keeps
+	frames   bool  // frames that are targets of their own are attached to
 	width    int
 	height   int
 
@@ -156,7 +156,7 @@ func (t *tabTarget) setUp(ctx context.Context) error {
 		send(s, inspector.Enable, cdp.Empty{}),
 		send(s, cdpruntime.Enable, cdp.Empty{}),
 		send(s, cdpruntime.AddBinding, cdpruntime.AddBindingParams{Name: bindingName, ExecutionContextName: worldName}),
-		send(s, network.Enable, buffers(false)),
+		send(s, network.Enable, buffers(0)),
 		// A page's service worker would answer from its own store, unseen by us.
 		send(s, network.SetBypassServiceWorker, network.SetBypassServiceWorkerParams{Bypass: true}),
 		// Only one tab of a window is visible in Chrome's own headless mode; the
@@ -173,14 +173,11 @@ func (t *tabTarget) setUp(ctx context.Context) error {
 }
 
 // buffers are the parameters of Network.enable: bodies are kept in the renderer
-// only when some are wanted.
-func buffers(bodies bool) network.EnableParams {
-	if !bodies {
-		return network.EnableParams{MaxTotalBufferSize: new(int64(0)), MaxResourceBufferSize: new(int64(0))}
-	}
+// only when some are wanted, and so many bytes of them.
+func buffers(size int64) network.EnableParams {
 	return network.EnableParams{
-		MaxTotalBufferSize:    new(int64(maxBodies + MaxBody)),
-		MaxResourceBufferSize: new(int64(MaxBody + 1)),
+		MaxTotalBufferSize:    new(size),
+		MaxResourceBufferSize: new(min(size, MaxBody+1)),
 	}
 }
 

@@ -29,6 +29,8 @@ type visit struct {
 	wake    chan struct{}   // capacity 1: look at the deadline again
 	ended   chan struct{}   // closed when err or finished is set
 
+	asking sync.Mutex // held while a question is answered; goes before mu
+
 	mu        sync.Mutex
 	deadline  time.Time // of the load that is on
 	turns     int       // that are waited for; the deadline stands still meanwhile
@@ -47,7 +49,7 @@ type visit struct {
 	delivered bool              // it has delivered all of its payload
 	frames    []*frame          // below it, in the order in which they appeared
 	changes   int               // among them
-	asking    bool              // they are being asked whether anything is to come
+	polling   bool              // they are being asked whether anything is to come
 	sessions  map[*session]bool // of those frames that are targets of their own
 	net       traffic
 	storage   map[string]script // by origin, while it is not yet in place
@@ -92,6 +94,7 @@ type reading struct {
 	quiet  int             // N of the last quiet, 0 when none waits
 	awaits map[string]bool // requests that it waits for
 	waited int
+	told   []byte // pieces of the next question
 }
 
 func (r *reading) complete() bool { return r.parts != nil && r.next == len(r.parts) }
@@ -102,7 +105,7 @@ func newVisit(ctx context.Context, t *Tab, r Request, deadline, limit time.Time)
 	return &visit{
 		tab: t, target: t.target, request: r, ctx: ctx, deadline: deadline, limit: limit,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		docs: map[string]*document{}, reader: reader{session: t.target.session}, sessions: map[*session]bool{}, net: newTraffic(r.Capture), storage: map[string]script{},
+		docs: map[string]*document{}, reader: reader{session: t.target.session}, sessions: map[*session]bool{}, net: newTraffic(&r), storage: map[string]script{},
 	}
 }
 
@@ -391,16 +394,20 @@ func (v *visit) topCalled(word, rest string) {
 			v.frames = nil
 		}
 		v.beginFrames()
-	case "input", "run":
+	case "input", "run", "ask":
 		number, text, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(number)
 		switch {
 		case err != nil:
+		case word == "ask":
+			v.answerAsk(n, text)
 		case word == "run":
 			v.runInPage(n, text)
 		default:
 			v.input(n, text)
 		}
+	case "tell":
+		v.tell(rest)
 	case "part":
 		v.part()
 	case "keep":

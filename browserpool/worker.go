@@ -65,6 +65,10 @@ func (t *tabTarget) attachWorker(v *visit, maker *session, id target.SessionID) 
 	}
 	worker.of = maker
 	send(worker, target.SetAutoAttach, autoAttach(false)).forget()
-	send(worker, network.Enable, buffers(v != nil && v.net.wanted())).forget()
+	size := int64(0)
+	if v != nil {
+		size = v.net.buffer()
+	}
+	send(worker, network.Enable, buffers(size)).forget()
 	send(worker, cdpruntime.RunIfWaitingForDebugger, cdp.Empty{}).forget()
 }

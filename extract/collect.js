@@ -18,6 +18,10 @@ class Harvest {
     this.note = '';
     this.shaky = false; // rows may have been missed
     this.torn = false; // cells were missed
+    this.noSource = false; // no response is known to hold the rows
+    this.noPageSource = false; // nor those of one of its pages
+    this.goesOn = () => false; // whether something beside it leads to more rows
+    this.sureAt = 0; // a row of a later page, without which a response proves nothing
     this.replace(formed);
   }
 
@@ -108,7 +112,9 @@ async function collect(harvest, others) {
   if (pager !== null) {
     await turnPages(harvest, pager, others);
   } else if (!harvest.met() || missingColumns(harvest)) {
+    harvest.goesOn = () => state.leads || leadsOn(el, others, own) !== '';
     await scrollAll(harvest);
+    if (harvest.proof === 'source') return finish(harvest, 'source');
     if (!state.leads) await pressMore(harvest, others, own);
     const more = state.leads || harvest.met() ? '' : leadsOn(el, others, own);
     if (more !== '') {
@@ -123,6 +129,7 @@ async function collect(harvest, others) {
 function finish(harvest, otherwise) {
   if (harvest.torn) harvest.proof = 'none';
   else if (harvest.met()) harvest.proof = 'total';
+  else if (harvest.proof === 'source') return;
   else if (harvest.total !== null || harvest.shaky) harvest.proof = 'none';
   else harvest.proof = otherwise;
 }
@@ -268,7 +275,7 @@ async function turnPages(harvest, pager, others) {
       harvest.proof = (control === null && pager.previous() === null) || pager.beyond?.(page) ? 'none' : 'end';
       return;
     }
-    if (harvest.met()) return;
+    if (harvest.met() || (await fromPages(harvest))) return;
     formed = readAgain(harvest);
     const next = formed === null ? null : await press(harvest, control, fingerprint(formed));
     if (next === null) {

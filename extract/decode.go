@@ -25,21 +25,21 @@ var ErrTooLarge = errors.New("page too large to read")
 
 // payload is the answer of the script.
 type payload struct {
-	Version int      `json:"version"`
-	URL     string   `json:"url"`
-	Title   string   `json:"title"`
-	Lang    string   `json:"lang"`
-	Settled bool     `json:"settled"`
-	Grids   []grid   `json:"grids"`
-	Values  []value  `json:"values"`
-	Else    []hint   `json:"elsewhere"`
-	Links   []Link   `json:"links"`
-	Signs   []string `json:"signs"`
-	Cards   *Cards   `json:"cards"`
-	Error   string   `json:"error"`
-	Stop    *stop    `json:"stop"`
-	Short   string   `json:"short"`
-	Consent *string  `json:"consent"`
+	Version int              `json:"version"`
+	URL     string           `json:"url"`
+	Title   string           `json:"title"`
+	Lang    string           `json:"lang"`
+	Settled bool             `json:"settled"`
+	Grids   []grid           `json:"grids"`
+	Values  []valueElsewhere `json:"values"`
+	Else    []hint           `json:"elsewhere"`
+	Links   []Link           `json:"links"`
+	Signs   []string         `json:"signs"`
+	Cards   *Cards           `json:"cards"`
+	Error   string           `json:"error"`
+	Stop    *stop            `json:"stop"`
+	Short   string           `json:"short"`
+	Consent *string          `json:"consent"`
 
 	Embedded []struct {
 		Name  string `json:"name"`

@@ -51,8 +51,8 @@ type Reading struct {
 	// and might hold what was looked for in frames.
 	FrameLate bool
 
-	frames []Frame // that were looked through
-	values []value // for rows that are read elsewhere
+	frames []Frame          // that were looked through
+	values []valueElsewhere // for rows that are read elsewhere
 	hints  []hint
 }
 

@@ -1,7 +1,8 @@
 // Runs in the page's own world before its scripts: counts the timers, frames
 // and idle callbacks that the page has set up and that may still draw, and
 // whether it listens for scrolling. It answers questions of the reading script
-// by events whose name the page does not know. It opens shadow trees that would
+// by events whose name the page does not know; one asks for the rows that the
+// library of a grid has. It opens shadow trees that would
 // be closed, lets idle callbacks come in time, and changes nothing else.
 (() => {
   'use strict';
@@ -12,6 +13,8 @@
   const dispatch = EventTarget.prototype.dispatchEvent;
   const addListener = EventTarget.prototype.addEventListener;
   const doc = document;
+  const stringify = JSON.stringify;
+  const composedPath = Event.prototype.composedPath;
 
   /** A callback under a second counts as one that may still draw; a question may ask for longer ones. */
   const SHORT = 1000;
@@ -129,6 +132,41 @@
     }
     return n;
   };
+  /** How libraries that a page shows to its scripts give the rows of a grid, all of them, as they are sorted and filtered. */
+  const libraries = [
+    (el) => window.Tabulator?.findTable?.(el)?.[0]?.getData?.('active'),
+    (el) => {
+      const rows = [];
+      const api = window.agGrid?.getGridApi?.(el);
+      api?.forEachNodeAfterFilterAndSort?.((node) => rows.push(node.data));
+      return api ? rows : undefined;
+    },
+    (el) => {
+      const tables = window.DataTable ?? window.jQuery?.fn?.dataTable;
+      return tables?.isDataTable?.(el) ? new tables.Api(el).rows({ search: 'applied', order: 'applied' }).data().toArray() : undefined;
+    },
+  ];
+  /** So many elements around a grid may be the one that its library knows; so many rows and characters are given at most. */
+  const AROUND = 6;
+  const MAX_ROWS = 100_000;
+  const MAX_TEXT = 8_000_000;
+  const rowsOf = (el) => {
+    for (let i = 0; i < AROUND && el; i++, el = el.parentElement) {
+      for (const library of libraries) {
+        try {
+          const rows = library(el);
+          const text = rows?.length <= MAX_ROWS ? stringify(rows) : '';
+          if (text) return text.length <= MAX_TEXT ? text : '';
+        } catch {
+          // it is another version, or none
+        }
+      }
+    }
+    return '';
+  };
+  apply(addListener, doc, [secret + 'g', (question) => {
+    apply(dispatch, doc, [new NativeEvent(secret + 'h', { detail: rowsOf(apply(composedPath, question, [])[0]) })]);
+  }, true]);
   apply(addListener, doc, [secret + 'q', (question) => {
     const since = Number(question.detail);
     const heard = scrolls || Boolean(window.onscroll) || Boolean(doc.onscroll);

@@ -11,7 +11,9 @@ async function wholePage(harvest, formed) {
   if (stated !== null && (harvest.total === null || stated < harvest.total)) page.total = stated;
   if (!page.met() || missingColumns(page)) {
     const scroller = scrollerFor(page);
-    if (drawsInPart(page, scroller)) await scrollWindows(page, scroller);
+    page.noSource = harvest.noPageSource;
+    if (drawsInPart(page, scroller) && !(await fromSource(page, scroller, true))) await scrollWindows(page, scroller);
+    harvest.noPageSource = page.noSource;
   }
   if (page.torn) tear(harvest, page.note);
   if (page.shaky || (page.total !== null && !page.met())) {

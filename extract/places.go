@@ -102,8 +102,8 @@ func valueJob(t *recipe.Table, column, selector, attr string) jobValue {
 	return jobValue{Table: t.Name, Column: column, CSS: css, Attr: attr, Comments: place == recipe.PlaceComments}
 }
 
-// value is a text of a document for rows that are read elsewhere.
-type value struct {
+// valueElsewhere is a text of a document for rows that are read elsewhere.
+type valueElsewhere struct {
 	Table  string  `json:"t"`
 	Column string  `json:"c"`
 	Text   *string `json:"v"`

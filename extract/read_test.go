@@ -42,15 +42,16 @@ func openFor(t *testing.T, url string, k *recipe.Kind, vars map[string]string, t
 		URL: url, Script: script, FrameScript: frameScript, PageScript: extract.PageScript(), Timeout: timeout,
 		Capture: extract.Capture(k, vars),
 	}
+	if answer := extract.Asker(); k == nil || extract.Asks(k) {
+		request.Ask = func(_ context.Context, text string, responses []browserpool.Response) (string, error) {
+			return answer(text, sourcesOf(responses)), nil
+		}
+	}
 	var v visit
 	err = chrometest.Pool(t).Do(t.Context(), func(tab *browserpool.Tab) error {
 		answer, err := tab.Open(t.Context(), request)
 		v.err = err
-		for _, r := range answer.Responses {
-			v.sources = append(v.sources, extract.Source{
-				URL: r.URL, Method: r.Method, PostData: r.PostData, MIMEType: r.MIMEType, Body: r.Body, TooLarge: r.TooLarge,
-			})
-		}
+		v.sources = sourcesOf(answer.Responses)
 		if answer.Payload == nil {
 			return fmt.Errorf("no payload: %w", err)
 		}
@@ -67,6 +68,16 @@ func openFor(t *testing.T, url string, k *recipe.Kind, vars map[string]string, t
 		t.Fatalf("open %s: %v", url, err)
 	}
 	return v
+}
+
+func sourcesOf(responses []browserpool.Response) []extract.Source {
+	var all []extract.Source
+	for _, r := range responses {
+		all = append(all, extract.Source{
+			URL: r.URL, Method: r.Method, PostData: r.PostData, MIMEType: r.MIMEType, Body: r.Body, TooLarge: r.TooLarge,
+		})
+	}
+	return all
 }
 
 // pages serves HTML by path on loopback.

@@ -20,7 +20,7 @@ var sources embed.FS
 var parts = []string{
 	"dom.js", "shadow.js", "comments.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
 	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "settle.js", "act.js", "steps.js", "collect.js",
-	"pages.js", "scroll.js", "rowkeys.js", "grow.js", "next.js", "frames.js", "main.js",
+	"pages.js", "scroll.js", "rowkeys.js", "grow.js", "source.js", "next.js", "frames.js", "main.js",
 }
 
 // secret is the name of the events by which the script in the page's world and

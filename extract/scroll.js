@@ -57,8 +57,9 @@ async function scrollAll(harvest) {
     harvest.proof = 'end'; // the page listens to no scrolling
     return;
   }
-  if (drawsInPart(harvest, scroller)) await scrollWindows(harvest, scroller);
-  else await scrollGrowing(harvest, scroller);
+  if (drawsInPart(harvest, scroller)) {
+    if (!(await fromSource(harvest, scroller))) await scrollWindows(harvest, scroller);
+  } else await scrollGrowing(harvest, scroller);
 }
 
 /** True for what draws only the rows or columns in view, as far as can be seen before it is scrolled. */

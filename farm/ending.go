@@ -105,7 +105,7 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 		return rows, unreadable(err)
 	}
 	rows.lang, rows.shown = reading.Lang, reading.URL
-	rows.tables, err = extract.Tables(reading, sources(a), kind, vars)
+	rows.tables, err = extract.Tables(reading, sources(a.Responses), kind, vars)
 	if err == nil {
 		rows.links, err = extract.Links(reading, kind, rows.tables, vars)
 	}
@@ -324,9 +324,9 @@ func (w *work) again(p store.Page, e *ending) (time.Duration, bool) {
 	return wait/2 + rand.N(wait/2), true
 }
 
-func sources(a browserpool.Answer) []extract.Source {
-	out := make([]extract.Source, 0, len(a.Responses))
-	for _, r := range a.Responses {
+func sources(responses []browserpool.Response) []extract.Source {
+	out := make([]extract.Source, 0, len(responses))
+	for _, r := range responses {
 		out = append(out, extract.Source{
 			URL: r.URL, Method: r.Method, PostData: r.PostData, MIMEType: r.MIMEType, Body: r.Body, TooLarge: r.TooLarge, Lost: r.Lost,
 		})

@@ -71,7 +71,7 @@ func (f *Farm) lookAt(ctx context.Context, l *Look, kind *recipe.Kind, script st
 		return browserpool.Answer{}, nil, nil, err
 	}
 	request.Script, request.Capture, request.Group = script, []string{"*"}, "look"
-	request.Turn = pace(max(l.Delay, f.unasked(ctx, l.URL)))
+	request.Ask, request.Turn = f.asker(l.URL), pace(max(l.Delay, f.unasked(ctx, l.URL)))
 	answer, err := f.openOnce(ctx, request)
 	if ctx.Err() != nil {
 		return answer, nil, nil, context.Cause(ctx)
@@ -89,7 +89,7 @@ func (f *Farm) lookAt(ctx context.Context, l *Look, kind *recipe.Kind, script st
 // propose fills in what a recipe may say, from what was read and what the page
 // fetched: tables first, then elements that repeat, then rows out of JSON.
 func (f *Farm) propose(ctx context.Context, l *Look, r *extract.Reading, a browserpool.Answer) error {
-	responses := append(sources(a), r.Embedded...)
+	responses := append(sources(a.Responses), r.Embedded...)
 	l.Tables = extract.Propose(r, l.Name)
 	for i := range l.Tables {
 		if found, ok := extract.SourceOf(&l.Tables[i].Table, responses); ok {

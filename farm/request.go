@@ -29,7 +29,7 @@ func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string, kn
 		}
 		headers[h.Name] = value
 	}
-	return browserpool.Request{
+	r := browserpool.Request{
 		URL: url, Timeout: kind.Page.Timeout, PageLimit: f.PageLimit,
 		Script: script, FrameScript: frames, PageScript: extract.PageScript(), Capture: extract.Capture(kind, vars),
 		Headers: headers, Block: kind.Page.Block,
@@ -37,5 +37,25 @@ func (f *Farm) request(kind *recipe.Kind, url string, vars map[string]string, kn
 		Allow: func(ctx context.Context, rawURL string, connected netip.Addr) error {
 			return f.addresses.check(ctx, rawURL, connected)
 		},
-	}, nil
+	}
+	if all || extract.Asks(kind) {
+		r.Ask = f.asker(url)
+	}
+	return r, nil
+}
+
+// asker answers what the reading script of one page asks about its responses. A bug
+// in there costs the page time and no more.
+func (f *Farm) asker(url string) func(context.Context, string, []browserpool.Response) (string, error) {
+	answer := extract.Asker()
+	return func(_ context.Context, text string, responses []browserpool.Response) (found string, err error) {
+		err = guard(func() error {
+			found = answer(text, sources(responses))
+			return nil
+		})
+		if err != nil {
+			f.Log.Error("what the page fetched was not looked at", "url", url, "error", err)
+		}
+		return found, err
+	}
 }

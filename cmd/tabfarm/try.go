@@ -181,6 +181,8 @@ func (a *app) printTables(t farm.Tried, limit int) error {
 // completeWords says whether the rows are all there.
 func completeWords(t farm.TypedTable) string {
 	switch {
+	case t.Complete && t.Proof == extract.ProofSource:
+		return "complete: all rows of what the page drew from"
 	case t.Complete:
 		return "complete"
 	case t.Total != nil:

@@ -208,7 +208,12 @@ func handler(dist string) http.Handler {
 		if r.FormValue("wide") != "" {
 			table = wide
 		}
-		answer(w, part(table, r, "from", "size"))
+		rows := part(table, r, "from", "size")
+		if r.FormValue("size") == strconv.Itoa(stationRows) {
+			answerUnnamed(w, rows)
+			return
+		}
+		answer(w, rows)
 	})
 	mux.HandleFunc("GET /api/datatables_server", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, forDataTables(part(slim, r, "start", "length"), r.FormValue("draw")))
@@ -219,6 +224,13 @@ func handler(dist string) http.Handler {
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // fails only where the client has gone
+}
+
+// answerUnnamed answers in a type that nobody takes for JSON, so that a page which
+// leaves a row out can be read by what it draws alone.
+func answerUnnamed(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/x-stations")
 	_ = json.NewEncoder(w).Encode(v) // fails only where the client has gone
 }
 
