@@ -287,6 +287,7 @@ func (v *visit) arrived(navigation *call, a answer) {
 // atDeadline reads the page as it stands, if there is a page.
 func (v *visit) atDeadline() {
 	v.mu.Lock()
+	whole := v.framesDone() && v.checks == 0 // but for an answer to frameEnd's question
 	var last []*call
 	if !v.over && v.world.unique != "" && v.doc != nil {
 		if v.net.leaving() {
@@ -317,8 +318,8 @@ func (v *visit) atDeadline() {
 	defer v.mu.Unlock()
 	switch {
 	case v.err != nil:
-	case v.framesDone() && v.checks == 0:
-		v.finished = true // all has come but for an answer to frameEnd's question
+	case whole:
+		v.finished = true
 	default:
 		v.err = ErrTimeout // beside a payload, when it has come now
 	}
