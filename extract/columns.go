@@ -191,14 +191,14 @@ func (r *resolver) find(text string, free bool) int {
 	}
 	for _, test := range tests {
 		for i, h := range r.s.columns {
-			if !(free && r.used[i]) && test(h) {
+			if (!free || !r.used[i]) && test(h) {
 				return i
 			}
 		}
 	}
 	found := -1
 	for i, h := range r.s.columns {
-		if !(free && r.used[i]) && bare(h.last) != "" && bare(h.last) == bare(text) {
+		if (!free || !r.used[i]) && bare(h.last) != "" && bare(h.last) == bare(text) {
 			if found >= 0 {
 				return -1
 			}
