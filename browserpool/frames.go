@@ -42,6 +42,7 @@ type frame struct {
 	url     string // of its document
 	to      string // of the document that is or was on its way
 	loader  string // of that
+	shown   string // loader of the document that is there
 	going   bool   // to another document
 	fresh   bool   // a document is there and its script has not begun
 	started bool   // the script of the document has begun
@@ -105,6 +106,7 @@ func (v *visit) frameEvent(from *session, method string, params jsonv2.Value) bo
 		Disposition string `json:"disposition"`
 		Frame       struct {
 			ID          string `json:"id"`
+			Loader      string `json:"loaderId"`
 			URL         string `json:"url"`
 			Unreachable string `json:"unreachableUrl"`
 		} `json:"frame"`
@@ -126,16 +128,19 @@ func (v *visit) frameEvent(from *session, method string, params jsonv2.Value) bo
 		return true
 	}
 	switch method {
-	case "Page.frameRequestedNavigation": // told by the renderer, before the browser tells that it has started
-		if ev.Disposition == "currentTab" {
+	case "Page.frameRequestedNavigation":
+		// Told by the renderer, mostly before the browser tells that it has started. A
+		// busy one tells it when the document has long been there.
+		if ev.Disposition == "currentTab" && (ev.URL != f.to || f.loader == "") {
 			f.going, f.to = true, ev.URL
 		}
 	case "Page.frameStartedNavigating":
-		if !strings.Contains(ev.Type, "same") {
+		if !strings.Contains(ev.Type, "same") && ev.Loader != f.shown {
 			f.going, f.to, f.loader, f.status, f.err = true, ev.URL, ev.Loader, 0, ""
 		}
 	case "Page.frameNavigated":
 		f.moveTo(from)
+		f.shown = ev.Frame.Loader
 		f.arrived(ev.Frame.URL, ev.Frame.Unreachable)
 		if f.fresh && f.world.unique != "" {
 			// The document has the window of the empty one before it, which the page

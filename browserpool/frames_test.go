@@ -36,7 +36,7 @@ globalThis.__tabfarm_begin = () => {
 		if (document.readyState === 'loading' || waited > 0 || document.querySelector('.spin')) later(); else __tabfarm_last();
 	};
 	new MutationObserver(later).observe(document, {childList: true, subtree: true, characterData: true});
-	setTimeout(() => { if (items().length === 0) __tabfarm('bare li') }, 200);
+	setTimeout(() => { if (items().length === 0) __tabfarm('bare li') }, 1000);
 	later();
 };`
 
