@@ -64,13 +64,14 @@ import (
 // document says "done alone" the frames are not wanted.
 //
 // The script defines on globalThis what it wants called. At the deadline the pool
-// calls __tabfarm_last(), of each script that has not delivered, and what that delivers within three seconds is returned
-// beside ErrTimeout; it may return a promise.
+// calls __tabfarm_last() of each script that has not delivered, and what that
+// delivers within three seconds is returned beside ErrTimeout; it may return a
+// promise.
 //
 // Requests in flight are fetch, XHR, scripts and whatever else may draw, of the
 // page, the frames that its process draws and their workers; for the script of a
-// frame that is a target of its own, those of that target. WebSockets, event streams, beacons,
-// prefetches, images, fonts, media and styles never count.
+// frame that is a target of its own, those of that target. WebSockets, event
+// streams, beacons, prefetches, images, fonts, media and styles never count.
 //
 // A new document makes the pool forget what the one before it has said, but for
 // its parts and what it kept. A page may send itself on a number of times; a turn

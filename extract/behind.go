@@ -10,9 +10,10 @@ import (
 )
 
 // What is behind a page: JSON that it has fetched, or the library that draws a
-// grid, may hold all rows of which a few are drawn. The script shows what it saw of the grid; here is decided
-// whether a response is its source. Whatever is in doubt is none: the script then
-// scrolls and turns pages, which takes longer and is as right.
+// grid, may hold all rows of which a few are drawn. The script shows what it saw of
+// the grid; here is decided whether a response is its source. Whatever is in doubt
+// is none: the script then scrolls and turns pages, which takes longer and is as
+// right.
 
 // The bounds of what is asked about.
 const (
