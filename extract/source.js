@@ -124,7 +124,9 @@ async function fromWindows(harvest, scroller, part) {
       if (window === null) return false;
       if (row !== answer.of - 1) continue;
       window.last = true;
-      count ??= countedRows(first, formed);
+      const counted = countedRows(first, formed);
+      if (counted !== null && count !== null && counted !== count) return false; // it lacks rows, whatever is stated
+      count ??= counted;
     }
     more();
   }

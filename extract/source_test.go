@@ -1,6 +1,7 @@
 package extract_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,6 +70,8 @@ func TestRowsFromSource(t *testing.T) {
 		{name: "rows are numbered", shown: "row.number = true", few: true, proof: extract.ProofSource},
 		{name: "rows of one height", few: true, proof: extract.ProofSource},
 		{name: "one row more than the response has", before: "const all = fetch; fetch = async (url) => ({ json: async () => [...(await (await all(url)).json()), { name: 'row 400', value: 2800 }] });", proof: extract.ProofEnd, rows: 401},
+		{name: "a row less than the response has", before: "const all = fetch; fetch = async (url) => ({ json: async () => (await (await all(url)).json()).filter((row, i) => i !== 250) });", proof: extract.ProofEnd, rows: 399},
+		{name: "a row less than is stated", before: "const all = fetch; fetch = async (url) => ({ json: async () => (await (await all(url)).json()).filter((row, i) => i !== 250) });", beside: `<p class="n">400 rows</p>`, table: recipe.Table{Total: &recipe.Locator{CSS: ".n"}}, proof: extract.ProofNone},
 		{name: "a value that is computed", attributes: `aria-rowcount="401"`, shown: "if (i === 399) row.value = '2,793.0'", proof: extract.ProofTotal},
 		{name: "a connection stays open", attributes: `aria-rowcount="401"`, before: live, proof: extract.ProofTotal},
 		{name: "the library has them", attributes: `aria-rowcount="401"`, before: live + `window.agGrid = { getGridApi: (el) => el.id === 's' ? { forEachNodeAfterFilterAndSort: (f) => rows.forEach((data) => f({ data })) } : undefined };`, few: true, proof: extract.ProofTotal},
@@ -101,7 +104,7 @@ func TestRowsFromSource(t *testing.T) {
 			if few := draws < 15; few != test.few {
 				t.Errorf("it was drawn %d times", draws)
 			}
-			if n := max(test.rows, 400); len(tables[0].Rows) != n && err == nil {
+			if n := cmp.Or(test.rows, 400); len(tables[0].Rows) != n && err == nil {
 				t.Errorf("%d rows", len(tables[0].Rows))
 			} else if test.few {
 				wantRows(t, tables[0], n)
