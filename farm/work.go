@@ -208,6 +208,9 @@ func (w *work) visit(ctx context.Context, v *store.Visit) (err error) {
 		case places <- struct{}{}:
 		}
 		claimed, err := v.Claim(ctx, 1)
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // what ended the visit, not that the claim ended with it
+		}
 		if err != nil {
 			return err
 		}

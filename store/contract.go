@@ -93,14 +93,20 @@ func (s *Store) Contract(ctx context.Context, table string) (c Contract, ok bool
 	return t.contract, true, nil
 }
 
+// tableThere says of the table of a row r of result_table whether it exists. The
+// catalogue itself is asked: to_regclass may answer by what its session knew before
+// it waited for a lock, and then not see what another has made meanwhile.
+const tableThere = `EXISTS (SELECT FROM pg_catalog.pg_class k JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace
+    WHERE n.nspname = r.schema AND k.relname = r.name)`
+
 // loadTable reads a result table, nil where it is not made or was dropped. The
 // types are those of the table itself: a person may have changed one.
 func (s *Store) loadTable(ctx context.Context, q querier, name string) (*tableInfo, error) {
 	t := &tableInfo{full: s.cfg.Schema + "." + name, columns: map[string]Column{}}
 	t.contract.Table = name
 	var there bool
-	err := q.QueryRow(ctx, `SELECT id, recipe, key, version, made AND to_regclass(format('%I.%I', schema, name)) IS NOT NULL
-FROM tabfarm_internal.result_table WHERE schema = $1 AND name = $2`, s.cfg.Schema, name).
+	err := q.QueryRow(ctx, "SELECT id, recipe, key, version, made AND "+tableThere+`
+FROM tabfarm_internal.result_table r WHERE schema = $1 AND name = $2`, s.cfg.Schema, name).
 		Scan(&t.id, &t.contract.Recipe, &t.contract.Key, &t.contract.Version, &there)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && !there {
 		return nil, nil
@@ -111,8 +117,10 @@ FROM tabfarm_internal.result_table WHERE schema = $1 AND name = $2`, s.cfg.Schem
 	t.contract.Key = recipeKey(t.contract.Key)
 	rows, err := q.Query(ctx, `SELECT c.name, c.header, c.unit, c.rule, c.declared, format_type(a.atttypid, NULL)
 FROM tabfarm_internal.result_column c
-JOIN pg_catalog.pg_attribute a ON a.attrelid = to_regclass($2) AND a.attname = c.name AND NOT a.attisdropped
-WHERE c.table_id = $1 ORDER BY a.attnum`, t.id, quote(s.cfg.Schema, name))
+JOIN pg_catalog.pg_namespace n ON n.nspname = $2
+JOIN pg_catalog.pg_class k ON k.relnamespace = n.oid AND k.relname = $3
+JOIN pg_catalog.pg_attribute a ON a.attrelid = k.oid AND a.attname = c.name AND NOT a.attisdropped
+WHERE c.table_id = $1 ORDER BY a.attnum`, t.id, s.cfg.Schema, name)
 	if err != nil {
 		return nil, err
 	}
@@ -226,8 +234,8 @@ func (s *Store) claimTables(ctx context.Context, tx pgx.Tx, n NewRun) error {
 			return err
 		}
 		// A table that was dropped by hand is made anew, with the columns that come then.
-		_, err := tx.Exec(ctx, `DELETE FROM tabfarm_internal.result_table
-WHERE schema = $1 AND name = $2 AND to_regclass(format('%I.%I', schema, name)) IS NULL`, s.cfg.Schema, t.Name)
+		_, err := tx.Exec(ctx, `DELETE FROM tabfarm_internal.result_table r
+WHERE schema = $1 AND name = $2 AND NOT `+tableThere, s.cfg.Schema, t.Name)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,11 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
 
 // SetTimes shortens or stretches the periods by which workers live.
 func (s *Store) SetTimes(beat, stale, sweep time.Duration) {
@@ -15,3 +20,9 @@ func CleanJSON(doc string) string { return cleanJSON(doc) }
 
 // SharesBackends says what Open found out about a pooler.
 func (s *Store) SharesBackends() bool { return s.pooler }
+
+// SeesTable says whether a look at a result table within a transaction finds it.
+func (s *Store) SeesTable(ctx context.Context, tx pgx.Tx, name string) (bool, error) {
+	t, err := s.loadTable(ctx, tx, name)
+	return t != nil, err
+}

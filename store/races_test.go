@@ -171,3 +171,32 @@ func TestConflictWithAPageNotCommitted(t *testing.T) {
 	}
 	want(t, d.text("select pts from leaders where player = 'x'"), "2\n")
 }
+
+// TestTableSeenMeanwhile: a transaction that looked for a table before another made
+// it, and looks again, finds it, although its session knows from before that the
+// table is not there. Two pages that bring the first rows of a table look so, the
+// second time under the table's lock.
+func TestTableSeenMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	run := d.start("r", 1, leaders)
+	v, pages := d.visit(d.worker(), run.ID, 1)
+	d.conn(func(ctx context.Context, c *pgx.Conn) error {
+		if _, err := c.Exec(ctx, "SELECT to_regclass('public.leaders')"); err != nil {
+			return err
+		}
+		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+			before, err := d.SeesTable(ctx, tx, "leaders")
+			if err != nil {
+				return err
+			}
+			_, err = v.Finish(ctx, result(pages[0], players(line{"a", "1"})))
+			ok(t, err)
+			after, err := d.SeesTable(ctx, tx, "leaders")
+			if before || !after {
+				t.Errorf("there before: %t, after: %t", before, after)
+			}
+			return err
+		})
+	})
+}
