@@ -94,6 +94,8 @@ func TestSigns(t *testing.T) {
 		{"a wall over the page", `<p>` + strings.Repeat("News of the day. ", 100) + `</p><div style="position:fixed;inset:0;background:white"><h2>We value your privacy</h2><a role="button" href="#">Alle akzeptieren</a></div>`, []string{"consent"}},
 		{"a wall in a frame", `<p>` + strings.Repeat("News of the day. ", 100) + `</p><iframe title="SP Consent Message" srcdoc="<p>cookies</p>" style="position:fixed;inset:0;width:100%;height:100%"></iframe>`, []string{"consent"}},
 		{"a banner below much text", `<p>` + strings.Repeat("News of the day. ", 100) + `</p><div style="position:fixed;bottom:0">Cookies? <button>Accept</button></div>`, nil},
+		{"a page with a footer about cookies", `<p>` + strings.Repeat("News of the day. ", 300) + `</p><button>Accept the terms</button><footer>Cookie policy</footer>`, nil},
+		{"a consent page with scripts", `<title>Before you continue</title><p>We use cookies.</p><p>` + strings.Repeat("They are of use. ", 20) + `</p><button>Accept all</button><script>const x = '` + strings.Repeat("x", 5000) + `'</script>`, []string{"consent"}},
 		{"a banner on a page with its table", `<table><tr><td>1</table><div style="position:fixed;inset:0">Cookies? <button>Accept</button></div>`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -117,7 +117,7 @@ function answerOf(settled, error = '', stop = undefined) {
   } catch (e) {
     error = wordsOf(e);
   }
-  const bare = state.harvests.length === 0 || state.harvests.some((h) => h.rows.length === 0);
+  const bare = !job.frame && (state.harvests.length === 0 || state.harvests.some((h) => h.rows.length === 0));
   const answer = {
     version: 1, url: location.href, title: fold(documentTitle(document)),
     lang: attribute(documentElement(document), 'lang') ?? '', settled, grids, signs: signsOf(), error, stop,

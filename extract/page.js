@@ -2,8 +2,8 @@
 // and idle callbacks that the page has set up and that may still draw, and
 // whether it listens for scrolling. It answers questions of the reading script
 // by events whose name the page does not know; one asks for the rows that the
-// library of a grid has. It opens shadow trees that would
-// be closed, lets idle callbacks come in time, and changes nothing else.
+// library of a grid has. It opens shadow trees that would be closed, lets idle
+// callbacks come in time, and changes nothing else.
 (() => {
   'use strict';
   const secret = SECRET;

@@ -9,15 +9,18 @@ const DENIED = /^(access denied|403 forbidden|forbidden|attention required|just 
 const CONSENT_WORDS = /(cookie|consent|your privacy|privatsph|datenschutz|zustimmung|einwilligung|toestemming|privacidad|confidentialit)/i;
 const CONSENT_FRAMES = 'iframe[src*="consent" i],iframe[src*="cookie" i],iframe[title*="consent" i],iframe[title*="cookie" i],iframe[id^="sp_message" i]';
 const ACCEPT_WORDS = /^(i )?(accept|agree|allow|consent|got it|okay|ok$|yes,|(alle )?akzeptieren|alles? (akzeptieren|annehmen)|zustimmen|ich stimme|einverstanden|(tout )?accepter|j.accepte|d.accord|acepta|permitir|accett|akkoord|(alles )?accepteren)/i;
+/** A question for consent has no more than this many characters; what holds it and more is the page. */
+const LONGEST_QUESTION = 3000;
 /** Beside a question for consent alone a page says no more than this many characters. */
 const LITTLE_ELSE = 500;
 
 /** True for what covers the middle of the window, or is all that the page says. */
 function standsBefore(box) {
+  const said = textOf(box, askHidden).length;
+  if (said > LONGEST_QUESTION) return false;
   const middle = elementAt(innerWidth / 2, innerHeight / 2);
-  if (middle !== null && middle !== box && contains(box, middle)) return true;
-  if (middle === box && !/^(html|body)$/.test(localName(box))) return true;
-  return fold(documentElement(document).textContent).length - fold(box.textContent).length < LITTLE_ELSE && localName(box) !== 'iframe';
+  if (middle !== null && contains(box, middle)) return true;
+  return localName(box) !== 'iframe' && textOf(documentElement(document), askHidden).length - said < LITTLE_ELSE;
 }
 
 /**
