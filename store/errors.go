@@ -55,22 +55,6 @@ type ErrVersion struct{ Text string }
 
 func (e *ErrVersion) Error() string { return e.Text }
 
-// NothingError says that no slot can be handed out now.
-type NothingError struct {
-	Next   time.Time // when to look again; zero when no page is pending
-	Leased bool      // pages are in the hands of visits and may come back
-}
-
-func (e *NothingError) Error() string {
-	switch {
-	case !e.Next.IsZero():
-		return "no page is due before " + e.Next.Format(time.RFC3339)
-	case e.Leased:
-		return "the last pages are in other hands"
-	}
-	return "no page is left"
-}
-
 // OwnershipError says why a recipe may not write to a table.
 type OwnershipError struct {
 	Table string // schema.name
