@@ -27,7 +27,8 @@ type Submission struct {
 	Resumed    bool  // an unfinished run of the unchanged recipe goes on
 	Superseded int64 // older run that was closed for this one, 0 for none
 	Finished   int   // pages already finished, when resumed
-	Total      int   // pages of the run
+	Total      int   // pages of the run, as many as were planned so far
+	Planned    bool  // no source has more pages
 }
 
 // Plan is what a recipe would do.
@@ -76,6 +77,7 @@ type Summary struct {
 	Tables    []TableSummary // in the order of the recipe
 	Failures  []Failure      // at most 20, the most frequent outcome first
 	Warnings  []string       // what no page is to blame for, in words
+	Problem   string         // why the sources could not be read to their end, "" where they were
 	Seconds   float64
 }
 

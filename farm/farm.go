@@ -21,10 +21,13 @@ type Store interface {
 	StartRun(ctx context.Context, n store.NewRun) (store.Run, error)
 	OpenRun(ctx context.Context, recipe string) (store.Run, bool, error)
 	RunByID(ctx context.Context, id int64) (store.Run, error)
+	RunState(ctx context.Context, id int64) (string, error)
+	ResumeRun(ctx context.Context, id int64) error
 	EndRun(ctx context.Context, id int64, state string) error
 	CancelRun(ctx context.Context, id int64) error
 	Reopen(ctx context.Context, id int64, outcomes []string) (int, error)
 	Progress(ctx context.Context, id int64) (store.Progress, error)
+	OpenPages(ctx context.Context, id int64, most int) (int, error)
 	SetPace(ctx context.Context, id int64, host string, p store.Pace) error
 	Register(ctx context.Context, name string) (*store.Worker, error)
 	Contract(ctx context.Context, table string) (store.Contract, bool, error)

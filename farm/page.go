@@ -25,7 +25,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	}
 	known, err := w.farm.secrets(kind)
 	if err != nil {
-		return err
+		return &lackError{err}
 	}
 	end := w.allowed(ctx, p)
 	var rows *pageRows
@@ -37,13 +37,13 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		answer, failed, err := w.open(ctx, v, request)
 		loaded()
 		if ctx.Err() != nil || err != nil {
-			return errors.Join(err, w.giveBack(ctx, v, p))
+			return errors.Join(passing(err), giveBack(ctx, v, p))
 		}
 		rows, end = read(answer, failed, kind, p.Vars, request.Timeout)
 	}
 	if end == nil {
 		if end, err = rows.follow(ctx, w.recipe, w.inputs, p.URL, w.run.StartedAt); err != nil {
-			return errors.Join(err, w.giveBack(ctx, v, p))
+			return errors.Join(err, giveBack(ctx, v, p))
 		}
 	}
 	if end == nil {
@@ -126,10 +126,24 @@ func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) 
 		if wait == 0 || err != nil {
 			return answer, failed, err
 		}
+		if wait > store.Patience {
+			return answer, nil, errFar
+		}
 		if err := sleep(ctx, wait); err != nil {
 			return answer, nil, err
 		}
 	}
+}
+
+// errFar says that the host's turn is so far off that the visit ends meanwhile.
+var errFar = errors.New("the host's turn is far off")
+
+// passing is an error that ends the visit, without what only ends the page's try.
+func passing(err error) error {
+	if errors.Is(err, errFar) {
+		return nil
+	}
+	return err
 }
 
 // turn waits for the host's clock and takes it, for a page that goes on asking
@@ -179,7 +193,7 @@ func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *en
 	case errors.Is(err, store.ErrFenced):
 		return nil // the page is another worker's now, and will be counted there
 	case err != nil && ctx.Err() != nil:
-		return w.giveBack(ctx, v, p)
+		return giveBack(ctx, v, p)
 	case err != nil:
 		return err
 	}
@@ -251,7 +265,7 @@ func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *end
 }
 
 // giveBack returns a page that was interrupted; the try does not count.
-func (w *work) giveBack(ctx context.Context, v *store.Visit, p store.Page) error {
+func giveBack(ctx context.Context, v *store.Visit, p store.Page) error {
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	if err := v.GiveBack(bye, p.ID); err != nil && !errors.Is(err, store.ErrFenced) {

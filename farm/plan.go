@@ -60,7 +60,7 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 		Recipe: r.Name, File: file, Text: r.Text, Files: in.files, Hash: hash, Limit: o.Limit,
 		Supersede: unfinished,
 		Tables:    tableOwners(r),
-		Pages:     f.newPages(ctx, r, in, o.Limit),
+		Pages:     f.newPages(ctx, r, in, o.Limit, time.Now()),
 		Hosts:     func(string) store.Pace { return paceOf(r) },
 	})
 	if err != nil {
@@ -70,11 +70,21 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	if err != nil {
 		return Submission{}, err
 	}
-	s := Submission{RunID: run.ID, Recipe: r.Name, Total: p.Total}
+	s := Submission{RunID: run.ID, Recipe: r.Name, Total: p.Total, Planned: run.Planned}
 	if unfinished {
 		s.Superseded = open.ID
 	}
 	return s, nil
+}
+
+// Queue is Submit for the workers: nobody has to wait for the run. A stopped run
+// goes on.
+func (f *Farm) Queue(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (Submission, error) {
+	s, err := f.Submit(ctx, r, o)
+	if err != nil || !s.Resumed {
+		return s, err
+	}
+	return s, f.Store.ResumeRun(ctx, s.RunID)
 }
 
 // Resume makes an older unfinished run go on.
@@ -105,7 +115,7 @@ func (f *Farm) goOn(ctx context.Context, run store.Run) (Submission, error) {
 	if err != nil {
 		return Submission{}, err
 	}
-	return Submission{RunID: run.ID, Recipe: run.Recipe, Resumed: true, Finished: p.Done + p.Failed, Total: p.Total}, nil
+	return Submission{RunID: run.ID, Recipe: run.Recipe, Resumed: true, Finished: p.Done + p.Failed, Total: p.Total, Planned: run.Planned}, nil
 }
 
 // Retry opens the failed pages of a run again, those with the given outcomes or
@@ -145,7 +155,7 @@ func (f *Farm) Plan(ctx context.Context, r *recipe.Recipe, offline bool) (Plan, 
 	}
 	plan := Plan{Links: r.HasLinks()}
 	at := map[string]int{}
-	for p, err := range f.newPages(ctx, r, in, 0) {
+	for p, err := range f.newPages(ctx, r, in, 0, time.Now()) {
 		if err != nil {
 			return Plan{}, err
 		}
@@ -182,12 +192,12 @@ func (offlineInputs) Query(context.Context, string) ([]string, [][]string, error
 	return nil, nil, fmt.Errorf("sql is not run with --offline")
 }
 
-// newPages streams the pages of a recipe, at most limit (0: all).
-func (f *Farm) newPages(ctx context.Context, r *recipe.Recipe, in recipe.Inputs, limit int) iter.Seq2[store.NewPage, error] {
+// newPages streams the pages of a recipe, at most limit (0: all), as of a moment.
+func (f *Farm) newPages(ctx context.Context, r *recipe.Recipe, in recipe.Inputs, limit int, now time.Time) iter.Seq2[store.NewPage, error] {
 	return func(yield func(store.NewPage, error) bool) {
 		fail := func(err error) { yield(store.NewPage{}, &PlanError{Recipe: r.Name, Err: err}) }
 		paced := map[string]bool{}
-		n, now := 0, time.Now()
+		n := 0
 		for i := range r.Kinds {
 			for a, err := range r.Expand(ctx, &r.Kinds[i], in, now) {
 				if err != nil {

@@ -106,7 +106,7 @@ func (f *Farm) tried(ctx context.Context, t TryRequest) (*recipe.Kind, store.New
 	if m := t.Recipe.Unsupported(); len(m) > 0 {
 		return nil, store.NewPage{}, m
 	}
-	for p, err := range f.newPages(ctx, t.Recipe, f.inputs(t.Recipe), 1) {
+	for p, err := range f.newPages(ctx, t.Recipe, f.inputs(t.Recipe), 1, time.Now()) {
 		if err != nil {
 			return nil, store.NewPage{}, err
 		}

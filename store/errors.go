@@ -165,6 +165,13 @@ func translatePG(verb string, pg *pgconn.PgError) error {
 	return &StatementError{Verb: verb, Code: pg.Code, Message: pg.Message, Detail: pg.Detail, Hint: pg.Hint, err: pg}
 }
 
+// Passes says that an error may pass by waiting: no server answers, the worker's
+// lock was lost, the server lacks room (class 53, SQLSTATE appendix).
+func Passes(err error) bool {
+	var refused *StatementError
+	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrWorkerLost) || errors.As(err, &refused) && strings.HasPrefix(refused.Code, "53")
+}
+
 // hasCode says whether err is one of Postgres with one of the codes.
 func hasCode(err error, codes ...string) bool {
 	var pg *pgconn.PgError

@@ -63,7 +63,7 @@ func hasCodeOf(err error, code string) bool {
 
 // Claim leases up to n due pages under this visit's turn, those of higher
 // priority and the older ones first. Each claim counts as a try. No page and no
-// error: nothing is due here now.
+// error: nothing is due here now, or the host's turn is far off.
 func (v *Visit) Claim(ctx context.Context, n int) ([]Page, error) {
 	runs, err := v.runs(ctx)
 	if err != nil {
@@ -88,10 +88,19 @@ func (v *Visit) Claim(ctx context.Context, n int) ([]Page, error) {
 	return pages, nil
 }
 
+// Patience is how long a visit waits for its host's turn; where that is farther
+// off, nothing is claimed, and the visit ends and comes again.
+const Patience = 10 * time.Second
+
+// Avoid leaves the pages of a run to other workers for a time.
+func (v *Visit) Avoid(run int64, d time.Duration) { v.w.avoid(run, d) }
+
 // runs are the runs that the visit claims pages of, in their order.
 func (v *Visit) runs(ctx context.Context) ([]int64, error) {
 	rows, err := v.w.s.pool.Query(ctx, `SELECT r.id FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
-WHERE rh.host = $1 AND r.state = 'running' ORDER BY r.priority DESC, r.id`, v.Host)
+JOIN tabfarm_internal.host h ON h.host = rh.host
+WHERE rh.host = $1 AND r.state = 'running' AND NOT h.paused AND h.next_start <= clock_timestamp() + $2::interval
+ORDER BY r.priority DESC, r.id`, v.Host, Patience)
 	if err != nil {
 		return nil, translate("claim pages", err)
 	}

@@ -49,8 +49,8 @@ type Worker struct {
 	avoided map[int64]time.Time
 }
 
-// Avoid leaves the pages of a run to other workers for a time.
-func (w *Worker) Avoid(run int64, d time.Duration) {
+// avoid leaves the pages of a run to other workers for a time.
+func (w *Worker) avoid(run int64, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.avoided == nil {

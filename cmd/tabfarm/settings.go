@@ -40,7 +40,10 @@ type settings struct {
 		Proxy        string
 	}
 	Session struct{ Dir string }
-	Log     struct{ Level slog.Level }
+	Serve   struct {
+		Drain time.Duration // longest time to finish the pages in flight
+	}
+	Log struct{ Level slog.Level }
 }
 
 // option is one key of the configuration.
@@ -67,6 +70,7 @@ func options() []option {
 		{"network.allow_private", "", "", func(s *settings, v value) error { return setAllow(&s.Network.AllowPrivate, v) }},
 		{"network.proxy", "", "", func(s *settings, v value) error { return setProxy(&s.Network.Proxy, v) }},
 		{"session.dir", "", "", func(s *settings, v value) error { return v.text(&s.Session.Dir) }},
+		{"serve.drain", "30s", "", func(s *settings, v value) error { return v.duration(&s.Serve.Drain) }},
 		{"log.level", "warn", "", func(s *settings, v value) error { return setLevel(&s.Log.Level, v) }},
 	}
 }
