@@ -14,6 +14,9 @@ func (s *Store) SetTimes(beat, stale, sweep time.Duration) {
 	s.times = workerTimes{beat: beat, stale: stale, sweep: sweep}
 }
 
+// SetChunk makes the chunks of planning smaller.
+func (s *Store) SetChunk(pages int) { s.chunk = pages }
+
 // ID is the worker's id.
 func (w *Worker) ID() int32 { return w.id }
 

@@ -13,13 +13,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-const (
-	// chunkPages and chunkTime bound how many pages are added in one transaction:
-	// workers start on the first ones while the rest is still being read, and no
-	// old snapshot lives long.
-	chunkPages = 10_000
-	chunkTime  = 5 * time.Second
-)
+// chunkTime bounds how long pages are read for one transaction, chunk how many
+// they are: workers start on the first ones while the rest is still being read,
+// and no old snapshot lives long.
+const chunkTime = 5 * time.Second
+
+// defaultChunk is the number of pages of a chunk. Tests take less.
+const defaultChunk = 10_000
 
 // StartRun makes a run with its first pages, their hosts and slots, in one
 // transaction; pages of equal address are one. A source with more pages than one
@@ -77,6 +77,7 @@ func (s *Store) StartRun(ctx context.Context, n NewRun) (Run, error) {
 // its pages come from.
 type stage struct {
 	conn  *pgxpool.Conn
+	most  int // pages in one chunk
 	next  func() (NewPage, error, bool)
 	stop  func()
 	ord   int64
@@ -88,7 +89,7 @@ func (s *Store) newStage(ctx context.Context, pages iter.Seq2[NewPage, error]) (
 	if err != nil {
 		return nil, err
 	}
-	g := &stage{conn: conn}
+	g := &stage{conn: conn, most: s.chunk}
 	g.next, g.stop = iter.Pull2(pages)
 	// No limit: the pages may come from sitemaps, at the pace of their host.
 	for _, sql := range []string{"SET statement_timeout TO 0", `CREATE TEMPORARY TABLE new_page (
@@ -112,7 +113,7 @@ func (g *stage) fill(ctx context.Context) ([]string, error) {
 	_, err := g.conn.CopyFrom(ctx, pgx.Identifier{"pg_temp", "new_page"},
 		[]string{"ord", "kind", "host", "url", "address", "address_hash", "vars"},
 		pgx.CopyFromFunc(func() ([]any, error) {
-			if n == chunkPages || n > 0 && time.Now().After(until) {
+			if n == g.most || n > 0 && time.Now().After(until) {
 				return nil, nil
 			}
 			p, err, more := g.next()

@@ -45,6 +45,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	river  *river.Client[pgx.Tx] // inserts jobs only
 	times  workerTimes
+	chunk  int  // pages that are added in one transaction
 	pooler bool // a pooler in transaction mode stands between
 
 	mu        sync.Mutex // guards what follows
@@ -85,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	s := &Store{cfg: cfg, pool: pool, river: inserter, times: defaultTimes, contracts: map[string]*tableInfo{}}
+	s := &Store{cfg: cfg, pool: pool, river: inserter, times: defaultTimes, chunk: defaultChunk, contracts: map[string]*tableInfo{}}
 	if err := s.greet(ctx); err != nil {
 		pool.Close()
 		return nil, err
