@@ -166,19 +166,24 @@ func (f *Farm) leave(ctx context.Context, runID int64) error {
 // for, at most for patience; 0 is for ever.
 func (w *worker) serve(ctx context.Context, patience time.Duration) error {
 	defer w.hurry()
-	var away time.Time // since when
-	for first := true; ; first = false {
-		began := time.Now()
-		err := w.session(ctx)
+	var away time.Time // since when; zero while the database is there
+	for began := false; ; {
+		err := w.session(ctx, func() {
+			began = true
+			if !away.IsZero() {
+				w.farm.Log.Warn("the database is back, the work goes on", "away", time.Since(away).Round(time.Second))
+			}
+			away = time.Time{}
+		})
 		switch {
-		case err == nil, ctx.Err() != nil, isClosed(w.drain), !store.Passes(err), first && time.Since(began) < time.Second && errors.Is(err, store.ErrUnreachable):
+		case err == nil, ctx.Err() != nil, isClosed(w.drain), !began, !store.Passes(err):
 			return err
-		case away.IsZero() || time.Since(began) > time.Minute:
+		case away.IsZero():
 			away = time.Now()
+			w.farm.Log.Warn("the database is away; pages in work are fetched again when it is back", "error", cause(err))
 		case patience > 0 && time.Since(away) > patience:
 			return err
 		}
-		w.farm.Log.Warn("the database is away; pages in work are fetched again when it is back", "error", err)
 		select {
 		case <-time.After(min(time.Second+time.Since(away)/4, 5*time.Second)):
 		case <-ctx.Done():
@@ -187,8 +192,8 @@ func (w *worker) serve(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// session registers, works, and takes its leave.
-func (w *worker) session(ctx context.Context) error {
+// session registers, works, and takes its leave. begun is called in between.
+func (w *worker) session(ctx context.Context, begun func()) error {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"
@@ -197,13 +202,17 @@ func (w *worker) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	begun()
 	err = registered.Work(ctx, w.drain, store.Jobs{
 		Visits: visitsPerTab * w.farm.Tabs, Longest: w.farm.PageLimit + visitLasts + time.Minute,
 		Visit: w.visit, Plan: w.plan,
 	})
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
-	return errors.Join(err, registered.Close(bye))
+	if cerr := registered.Close(bye); err == nil || !store.Passes(cerr) { // else the next worker takes over what this one held
+		err = errors.Join(err, cerr)
+	}
+	return err
 }
 
 // plan reads the sources of a run to their end.

@@ -130,7 +130,7 @@ func (w *Worker) live(ctx context.Context) {
 			return
 		}
 		if err != nil || tag.RowsAffected() == 0 {
-			w.s.cfg.Log.Warn("worker lost", "worker", w.id, "error", err)
+			w.s.cfg.Log.Info("worker lost", "worker", w.id, "error", err)
 			close(w.lost)
 			return
 		}
@@ -141,7 +141,7 @@ func (w *Worker) live(ctx context.Context) {
 			return
 		}
 		if err != nil && !pgconn.Timeout(err) {
-			w.s.cfg.Log.Warn("worker lost", "worker", w.id, "error", err)
+			w.s.cfg.Log.Info("worker lost", "worker", w.id, "error", err)
 			close(w.lost)
 			return
 		}
