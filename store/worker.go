@@ -93,6 +93,9 @@ func (s *Store) Register(ctx context.Context, name string) (*Worker, error) {
 		_ = conn.Close(ctx) // the error above says more
 		return nil, s.lookError("register worker", err)
 	}
+	if clock, err := s.checkClock(ctx); err == nil && clock.State == CheckWarn {
+		s.cfg.Log.Warn(clock.Text+": waits of hosts will be wrong by that", "fix", clock.Fix)
+	}
 	if err := s.reap(ctx, w.id); err != nil {
 		_ = conn.Close(ctx) // frees the lock; others reap what was registered
 		return nil, err
