@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,59 @@ func TestNext(t *testing.T) {
 			wantTimes(t, Schedule{Cron: c.cron}, c.zone, c.after, c.want)
 		})
 	}
+}
+
+// TestNextMinuteByMinute: what Next leaps to is what comes out when every minute around
+// a change of clocks is looked at, one after the other.
+func TestNextMinuteByMinute(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	for zone, change := range map[string]time.Time{
+		"Europe/Berlin":       time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC),
+		"America/New_York":    time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC),
+		"Australia/Lord_Howe": time.Date(2026, 4, 4, 15, 0, 0, 0, time.UTC),
+		"America/Santiago":    time.Date(2026, 9, 6, 4, 0, 0, 0, time.UTC),
+		"Asia/Kathmandu":      time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), // no change
+	} {
+		for range 40 {
+			rule := pick("0", "15", "30", "45", "*/20", "*", "10-20", "0,59") + " " + pick("0", "1", "2", "3", "*", "*/2", "0-3", "1,2") + " " + pick("*", "29", "1", "1-6") + " * " + pick("*", "0", "sun", "6")
+			s, in := Schedule{Cron: rule}, zoneOf(t, zone)
+			after := change.Add(-8 * time.Hour).Add(time.Duration(random.IntN(8*60)) * time.Minute)
+			end := change.Add(8 * time.Hour)
+			var got []string
+			for at, ok := s.Next(after, in); ok && !at.After(end); at, ok = s.Next(at, in) {
+				got = append(got, at.Format(time.RFC3339))
+			}
+			if diff := cmp.Diff(everyMinute(t, rule, in, after, end), got); diff != "" {
+				t.Errorf("%s after %s in %s (-want +got)\n%s", rule, after.In(in), zone, diff)
+			}
+		}
+	}
+}
+
+// everyMinute gives the times of a rule by looking at each minute in turn.
+func everyMinute(t *testing.T, rule string, in *time.Location, after, end time.Time) (times []string) {
+	t.Helper()
+	r, err := parseCron(rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := onWall(after.Add(-4 * time.Hour).In(in)) // the latest that the wall has shown
+	for at := after.Add(-4 * time.Hour); !at.After(end); at = at.Add(time.Minute) {
+		wall := onWall(at.In(in))
+		due := r.times.Next(wall.Add(-time.Second)).Equal(wall)
+		if r.fixed {
+			due = !r.times.Next(seen).After(wall)
+		}
+		if wall.After(seen) {
+			seen = wall
+		}
+		if due && at.After(after) {
+			times = append(times, at.In(in).Format(time.RFC3339))
+		}
+	}
+	return times
 }
 
 // TestNextWithin: from and until are themselves within.
