@@ -14,7 +14,7 @@ import (
 	"github.com/tabfarm/tabfarm/store"
 )
 
-// ErrNoSchedule: the recipe does not say when it runs.
+// ErrNoSchedule says that a recipe does not tell when it runs.
 var ErrNoSchedule = errors.New("the recipe has no schedule")
 
 const (

@@ -41,6 +41,17 @@ func (s threeYearsAgo) PutSchedule(ctx context.Context, n store.NewSchedule) (ti
 	return s.Store.PutSchedule(ctx, n)
 }
 
+// priorities notes those of the runs that begin.
+type priorities struct {
+	*store.Store
+	of map[string]int
+}
+
+func (s priorities) StartRun(ctx context.Context, n store.NewRun) (store.Run, error) {
+	s.of[n.Recipe] = n.Priority
+	return s.Store.StartRun(ctx, n)
+}
+
 // missed schedules a text so that it is due for three years.
 func missed(t *testing.T, s *store.Store, name, text string) {
 	t.Helper()
@@ -138,9 +149,26 @@ func TestTick(t *testing.T) {
 	}
 	b.wantRows("select recipe, last_run, last_state, next_at > now() + interval '1 h' from tabfarm.schedules order by recipe",
 		"a_broken|NULL|NULL|t", "b_unread|NULL|NULL|f", "c_fine|1|running|t")
-	run, err := b.store.RunByID(b.t.Context(), 1)
+	run, err := b.store.RunByID(t.Context(), 1)
 	if err != nil || run.File != "/recipes/c_fine.yaml" || string(run.Text) != yearly+"priority: 7\n" {
 		t.Errorf("the run's recipe: %q %q %v", run.File, run.Text, err)
+	}
+}
+
+// TestPriority: that of the recipe is that of its runs, by hand and by schedule.
+func TestPriority(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, demosite.Options{})
+	begun := priorities{b.store, map[string]int{}}
+	b.farm.Store = begun
+	text := strings.ReplaceAll(yearly, "figures: {}", "others: {}") + "priority: -3\n"
+	if _, err := b.farm.Submit(t.Context(), b.recipe("by_hand", text), SubmitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	missed(t, b.store, "by_schedule", yearly+"priority: 7\n")
+	b.tick()
+	if begun.of["by_hand"] != -3 || begun.of["by_schedule"] != 7 {
+		t.Errorf("priorities: %v", begun.of)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNotDue: the schedule has been moved on, or is gone: somebody else started the
-// recipe for that time, or it was scheduled anew. Nothing was changed.
+// ErrNotDue says that a schedule has been moved on, or is gone: somebody else started
+// the recipe for that time, or it was scheduled anew. Nothing was changed.
 var ErrNotDue = errors.New("the schedule is not due")
 
 // Schedule is a recipe that runs by itself and is due.
