@@ -138,7 +138,7 @@ func (f *Farm) startDue(ctx context.Context, d store.Schedule) error {
 		note = fmt.Sprintf("skipped: run %d still going", open.Run.ID)
 		f.Log.Info("a scheduled run is skipped", "recipe", d.Recipe, "due", d.NextAt, "unfinished", open.Run.ID)
 	default:
-		note = "not started: " + err.Error()
+		note = "not started: " + firstLine(err.Error()) // the rest is in the log
 		f.Log.Warn("a scheduled run could not be started", "recipe", d.Recipe, "due", d.NextAt, "error", err)
 	}
 	if err := f.Store.PassDue(ctx, due, note); !errors.Is(err, store.ErrNotDue) {
