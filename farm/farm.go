@@ -25,7 +25,7 @@ type Store interface {
 	ResumeRun(ctx context.Context, id int64) error
 	EndRun(ctx context.Context, id int64, state string) error
 	CancelRun(ctx context.Context, id int64) error
-	Reopen(ctx context.Context, id int64, outcomes []string) (int, error)
+	Reopen(ctx context.Context, id int64, outcomes []string, beside bool) (int, error)
 	Progress(ctx context.Context, id int64) (store.Progress, error)
 	OpenPages(ctx context.Context, id int64, most int) (int, error)
 	SetPace(ctx context.Context, id int64, host string, p store.Pace) error
@@ -35,6 +35,12 @@ type Store interface {
 	Links(ctx context.Context, id int64) ([]store.KindLinks, error)
 	Pages(ctx context.Context, f store.PageFilter) ([]store.PageInfo, error)
 	Earlier(ctx context.Context, p store.Page) (store.Earlier, bool, error)
+	PutSchedule(ctx context.Context, n store.NewSchedule) (time.Time, error)
+	DropSchedule(ctx context.Context, recipe string) (bool, error)
+	Schedules(ctx context.Context) ([]store.ScheduleInfo, error)
+	DueSchedules(ctx context.Context) ([]store.Schedule, error)
+	NextDue(ctx context.Context) (time.Time, error)
+	PassDue(ctx context.Context, d store.Due, note string) error
 }
 
 // Config is what a Farm works with.

@@ -52,17 +52,12 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	if unfinished && !o.New && bytes.Equal(open.Hash, hash) {
 		return f.goOn(ctx, open)
 	}
-	file, err := filepath.Abs(r.File)
+	n, err := f.newRun(ctx, r, in, hash, o.Limit)
 	if err != nil {
-		return Submission{}, fmt.Errorf("find recipe %q: %w", r.File, err)
+		return Submission{}, err
 	}
-	run, err := f.Store.StartRun(ctx, store.NewRun{
-		Recipe: r.Name, File: file, Text: r.Text, Files: in.files, Hash: hash, Limit: o.Limit,
-		Supersede: unfinished,
-		Tables:    tableOwners(r),
-		Pages:     f.newPages(ctx, r, in, o.Limit, time.Now()),
-		Hosts:     func(string) store.Pace { return paceOf(r) },
-	})
+	n.Supersede = unfinished
+	run, err := f.Store.StartRun(ctx, n)
 	if err != nil {
 		return Submission{}, err
 	}
@@ -85,6 +80,20 @@ func (f *Farm) Queue(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (Su
 		return s, err
 	}
 	return s, f.Store.ResumeRun(ctx, s.RunID)
+}
+
+// newRun is what a run of a recipe is made of.
+func (f *Farm) newRun(ctx context.Context, r *recipe.Recipe, in *inputs, hash []byte, limit int) (store.NewRun, error) {
+	file, err := filepath.Abs(r.File)
+	if err != nil {
+		return store.NewRun{}, fmt.Errorf("find recipe %q: %w", r.File, err)
+	}
+	return store.NewRun{
+		Recipe: r.Name, File: file, Text: r.Text, Files: in.files, Hash: hash, Limit: limit, Priority: r.Priority,
+		Tables: tableOwners(r),
+		Pages:  f.newPages(ctx, r, in, limit, time.Now()),
+		Hosts:  func(string) store.Pace { return paceOf(r) },
+	}, nil
 }
 
 // Resume makes an older unfinished run go on.
@@ -132,7 +141,7 @@ func (f *Farm) Retry(ctx context.Context, runID int64, outcomes []Outcome) (Subm
 	for i, o := range outcomes {
 		words[i] = string(o)
 	}
-	n, err := f.Store.Reopen(ctx, runID, words)
+	n, err := f.Store.Reopen(ctx, runID, words, mayOverlap(run))
 	if err != nil {
 		return Submission{}, 0, err
 	}

@@ -38,6 +38,7 @@ const (
 type worker struct {
 	farm  *Farm
 	drain <-chan struct{} // closed: pages in flight are finished, no more are begun
+	ticks bool            // starts what is due by a schedule
 
 	loading sync.Mutex // held while a run is read
 	mu      sync.Mutex // guards runs
@@ -61,6 +62,7 @@ func (f *Farm) newWorker(drain <-chan struct{}, watch func(Event)) *worker {
 // database and in watch.
 func (f *Farm) Serve(ctx context.Context, drain <-chan struct{}, watch func(Event)) error {
 	w := f.newWorker(drain, watch)
+	w.ticks = true
 	return w.serve(ctx, 0)
 }
 
@@ -203,10 +205,14 @@ func (w *worker) session(ctx context.Context, begun func()) error {
 		return err
 	}
 	begun()
-	err = registered.Work(ctx, w.drain, store.Jobs{
+	jobs := store.Jobs{
 		Visits: visitsPerTab * w.farm.Tabs, Longest: w.farm.PageLimit + visitLasts + time.Minute,
 		Visit: w.visit, Plan: w.plan,
-	})
+	}
+	if w.ticks {
+		jobs.Tick = w.farm.tick
+	}
+	err = registered.Work(ctx, w.drain, jobs)
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	if cerr := registered.Close(bye); err == nil || !store.Passes(cerr) { // else the next worker takes over what this one held

@@ -24,8 +24,9 @@ const defaultChunk = 10_000
 // StartRun makes a run with its first pages, their hosts and slots, in one
 // transaction; pages of equal address are one. A source with more pages than one
 // chunk is read on by the job plan. Errors: *OwnershipError for a table that the
-// recipe may not write to, *RunOpenError when the recipe has an unfinished run
-// and Supersede is false, and the error of Pages.
+// recipe may not write to, *RunOpenError when the recipe has an unfinished run that
+// is neither to be closed nor left alone, ErrNotDue when the time of Due has been
+// taken by another, and the error of Pages.
 func (s *Store) StartRun(ctx context.Context, n NewRun) (Run, error) {
 	if err := s.direct(); err != nil {
 		return Run{}, err
@@ -174,8 +175,15 @@ func addressHash(address string) []byte {
 }
 
 // insertRun makes the rows of the recipe, the run and its files, after it closed
-// an unfinished run. The recipe's row stays locked, so that two cannot begin at once.
+// unfinished runs. The recipe's row stays locked, so that two cannot begin at once;
+// a schedule is locked before it and moved on at the end.
 func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun, planned bool) (id int64, err error) {
+	var now time.Time
+	if n.Due != nil {
+		if now, err = n.Due.lock(ctx, tx); err != nil {
+			return 0, err
+		}
+	}
 	name := clean(n.Recipe)
 	if _, err := tx.Exec(ctx, "INSERT INTO tabfarm_internal.recipe (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name); err != nil {
 		return 0, err
@@ -184,7 +192,7 @@ func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun, planned bool
 	if err := tx.QueryRow(ctx, "SELECT id FROM tabfarm_internal.recipe WHERE name = $1 FOR NO KEY UPDATE", name).Scan(&recipeID); err != nil {
 		return 0, err
 	}
-	for {
+	for !n.Beside {
 		open, err := findRun(ctx, tx, "WHERE r.recipe_id = $1 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1 FOR NO KEY UPDATE OF r", recipeID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			break
@@ -192,7 +200,7 @@ func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun, planned bool
 		if err != nil {
 			return 0, err
 		}
-		if !n.Supersede {
+		if !n.Supersede && (n.Due == nil || open.State != RunStopped) {
 			return 0, &RunOpenError{open}
 		}
 		if err := s.closeRun(ctx, tx, open.ID, RunSuperseded); err != nil {
@@ -211,6 +219,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`, recipeID, RunRunning, cle
 		if _, err := tx.Exec(ctx, "INSERT INTO tabfarm_internal.run_file VALUES ($1, $2, $3)", id, clean(file), notNil(content)); err != nil {
 			return 0, err
 		}
+	}
+	if n.Due != nil {
+		return id, n.Due.started(ctx, tx, id, now)
 	}
 	return id, nil
 }

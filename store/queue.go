@@ -73,6 +73,8 @@ const (
 	jobTries = 1000
 	// tickEvery is the time between two looks for what is due by a schedule.
 	tickEvery = 5 * time.Second
+	// tickLimit is the longest time to start what is due.
+	tickLimit = 15 * time.Minute
 	// leaving is the time that visits have to give their pages back once they
 	// were told to stop.
 	leaving = 10 * time.Second
@@ -347,6 +349,9 @@ type tickWorker struct {
 	river.WorkerDefaults[tickArgs]
 	q *queueWork
 }
+
+// Timeout lets sources be read that answer slowly. Other workers look meanwhile.
+func (w *tickWorker) Timeout(*river.Job[tickArgs]) time.Duration { return tickLimit }
 
 // Work starts what is due.
 func (w *tickWorker) Work(ctx context.Context, _ *river.Job[tickArgs]) error {

@@ -16,7 +16,7 @@ const (
 	RunStopped    = "stopped" // drained; goes on later
 	RunDone       = "done"
 	RunCancelled  = "cancelled"
-	RunSuperseded = "superseded" // a changed recipe took over
+	RunSuperseded = "superseded" // a later run took over
 )
 
 // Run is one execution of a recipe.
@@ -46,7 +46,9 @@ type NewRun struct {
 	Limit     int
 	Priority  int                       // runs of higher priority are claimed first where a worker takes any
 	Pages     iter.Seq2[NewPage, error] // read once; an error ends StartRun with it
-	Supersede bool                      // close an unfinished run of the recipe
+	Supersede bool                      // close unfinished runs of the recipe
+	Beside    bool                      // leave unfinished runs of the recipe alone: both go on
+	Due       *Due                      // begin for a time of a schedule, once; a stopped run is then closed
 	Tables    []TableOwner
 	Hosts     func(host string) Pace // asked once for each host of Pages
 }
@@ -234,7 +236,7 @@ WHERE run_id = $1 AND state = 0`, id, cancelWords(state))
 
 func cancelWords(state string) string {
 	if state == RunSuperseded {
-		return "a changed recipe took over"
+		return "a later run of the recipe took over"
 	}
 	return "the run was cancelled"
 }
@@ -280,8 +282,8 @@ WHERE id = $1 RETURNING planned, plan_epoch`, id, RunRunning).Scan(&planned, &pl
 // Reopen makes failed pages of a run pending again, those with one of the
 // outcomes or all, and the run running; it says how many they are. With none,
 // nothing changes. Errors: ErrNoRun, and *RunOpenError when another run of the
-// recipe is unfinished.
-func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string) (n int, err error) {
+// recipe is unfinished, unless it may go on beside that.
+func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string, beside bool) (n int, err error) {
 	err = s.transact(ctx, "open pages again", func(tx pgx.Tx) error {
 		r, err := lockRun(ctx, tx, id)
 		if err != nil {
@@ -292,9 +294,9 @@ func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string) (n int,
 		}
 		other, err := findRun(ctx, tx, "WHERE c.name = $1 AND r.id <> $2 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1", r.Recipe, id)
 		switch {
-		case err == nil:
+		case err == nil && !beside:
 			return &RunOpenError{other}
-		case !errors.Is(err, pgx.ErrNoRows):
+		case err != nil && !errors.Is(err, pgx.ErrNoRows):
 			return err
 		}
 		tag, err := tx.Exec(ctx, `UPDATE tabfarm_internal.page SET state = 0, attempt = 0, not_before = 'epoch',

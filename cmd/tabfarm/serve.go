@@ -31,10 +31,15 @@ The first Ctrl-C or SIGTERM finishes the pages in flight, for at most serve.drai
 var errDrainTime = errors.New("the time to finish pages is over")
 
 // serve works until it is stopped.
-func (a *app) serve(ctx context.Context, _ []string) error {
+func (a *app) serve(ctx context.Context, args []string) error {
 	f, err := a.openEngine(ctx)
 	if err != nil {
 		return err
+	}
+	if len(args) > 0 {
+		if err := a.scheduleServed(ctx, f, args); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
