@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/tabfarm/tabfarm/store"
 )
 
 // The size of the test that kills workers: small in the suite, and with
@@ -143,24 +144,24 @@ func (at *place) testSoak(t *testing.T) {
 	if code != exitOK || out != fmt.Sprintf("soak  run 1 is queued, %d pages\n", size.pages) {
 		t.Fatalf("exit code %d; said\n%s%s", code, out, said)
 	}
-	db, err := pgx.Connect(t.Context(), p.dsn)
+	db, err := store.Open(t.Context(), store.Config{URL: p.dsn})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close(t.Context()) }()
+	defer db.Close()
 	workers := []*serving{p.serve(), p.serve(), p.serve()}
 	kills := 0
-	for state := ""; state != "done"; {
+	for state := ""; state != store.RunDone; {
 		wait := time.NewTimer(size.life/2 + rand.N(size.life))
 		select {
 		case <-wait.C:
 		case <-t.Context().Done():
 			t.Fatal("the run did not end")
 		}
-		if err := db.QueryRow(t.Context(), "SELECT state FROM tabfarm.runs").Scan(&state); err != nil {
+		if state, err = db.RunState(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		if state == "done" {
+		if state == store.RunDone {
 			break
 		}
 		i := rand.N(len(workers))
@@ -191,30 +192,25 @@ func (s *serving) stop(t *testing.T) {
 
 // once fails unless every page and row is there once, and no page was asked for
 // after it had ended.
-func (s *pacedSite) once(t *testing.T, db *pgx.Conn, size soakSize) {
+func (s *pacedSite) once(t *testing.T, db *store.Store, size soakSize) {
 	t.Helper()
-	var pages, rows, inserted, again int
-	err := db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM tabfarm.pages WHERE outcome = 'ok' AND rows = 5), (SELECT count(*) FROM soak),
-    (SELECT sum(inserted) FROM tabfarm_internal.page_table), (SELECT sum(updated + unchanged + conflicts) FROM tabfarm_internal.page_table)`).Scan(&pages, &rows, &inserted, &again)
+	p, err := db.Progress(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pages != size.pages || rows != 5*size.pages || inserted != 5*size.pages || again != 0 {
-		t.Errorf("%d pages ok, %d rows, %d inserted, %d met again; want %d, %d, %d, 0", pages, rows, inserted, again, size.pages, 5*size.pages, 5*size.pages)
+	rows := p.Tables["soak"]
+	want := store.TableCounts{Inserted: int64(5 * size.pages), Rejections: rows.Rejections}
+	if p.Done != size.pages || p.Total != size.pages || !reflect.DeepEqual(rows, want) {
+		t.Errorf("%d of %d pages ok, rows %+v; want %d, %+v", p.Done, p.Total, rows, size.pages, want)
 	}
-	list, err := db.Query(t.Context(), "SELECT url, finished_at FROM tabfarm.pages")
+	pages, err := db.Pages(t.Context(), store.PageFilter{RunID: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := map[string]time.Time{}
-	var url string
-	var at time.Time
-	if _, err := pgx.ForEachRow(list, []any{&url, &at}, func() error {
-		host := slices.IndexFunc(s.hosts, func(h *httptest.Server) bool { return strings.HasPrefix(url, h.URL+"/") })
-		ended[strconv.Itoa(host)+url[strings.LastIndex(url, "/"):]] = at
-		return nil
-	}); err != nil {
-		t.Fatal(err)
+	for _, page := range pages {
+		host := slices.IndexFunc(s.hosts, func(h *httptest.Server) bool { return strings.HasPrefix(page.URL, h.URL+"/") })
+		ended[strconv.Itoa(host)+page.URL[strings.LastIndex(page.URL, "/"):]] = page.FinishedAt
 	}
 	for _, r := range s.asked {
 		if end, known := ended[r.page]; !known || r.at.After(end) {
