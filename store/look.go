@@ -117,9 +117,3 @@ func (n nullTime) Scan(v any) error {
 	*n.to, _ = v.(time.Time)
 	return nil
 }
-
-// Workers counts the workers that live, as far as is known.
-func (s *Store) Workers(ctx context.Context) (n int, err error) {
-	err = s.pool.QueryRow(ctx, "SELECT count(*) FROM tabfarm_internal.worker WHERE heartbeat > clock_timestamp() - $1::interval", s.times.stale).Scan(&n)
-	return n, s.lookError("count workers", err)
-}

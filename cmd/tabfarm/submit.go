@@ -64,12 +64,12 @@ func (a *app) submit(ctx context.Context, f *farm.Farm, recipes []*recipe.Recipe
 			return err
 		}
 	}
-	workers, err := a.store.Workers(ctx)
+	there, err := a.store.AnyWorker(ctx)
 	if err != nil {
 		return err
 	}
-	if workers == 0 {
-		a.notice("no worker runs now: tabfarm serve does the work")
+	if !there {
+		a.notice("No worker runs now: tabfarm serve does the work.")
 	}
 	return exit(worst)
 }
