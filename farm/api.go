@@ -56,7 +56,8 @@ type Event struct {
 	Message string
 	Rows    int           // stored of this page, all tables together
 	Proof   extract.Proof // weakest proof of its tables
-	Took    time.Duration
+	Took    time.Duration // of this try
+	Phases  Phases        // of it
 	Retry   time.Duration // > 0: the page is tried again after this time; it has not ended
 	Last    bool          // the page has ended
 	Failed  bool          // it counts as failed; an empty page may be accepted
