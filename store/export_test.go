@@ -26,3 +26,6 @@ func (s *Store) SeesTable(ctx context.Context, tx pgx.Tx, name string) (bool, er
 	t, err := s.loadTable(ctx, tx, name)
 	return t != nil, err
 }
+
+// DepthOf is Depth that stops to count at most.
+func (s *Store) DepthOf(ctx context.Context, most int) (Depth, error) { return s.depth(ctx, most) }
