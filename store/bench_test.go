@@ -72,7 +72,7 @@ SELECT $1, '', 'https://' || 1 + n % $3::integer || '.example', '', '', decode(m
 			for range b.N {
 				depth, err := d.Depth(b.Context())
 				ok(b, err)
-				if depth.Pages != min(c.pages+1, store.DepthCap) {
+				if depth.Hosts != min(c.hosts+1, store.HostsCap) || depth.Pages != min(c.pages+1, store.PagesCap) {
 					b.Fatalf("%+v", depth)
 				}
 			}

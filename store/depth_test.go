@@ -47,11 +47,15 @@ func TestDepth(t *testing.T) {
 	d.exec("UPDATE tabfarm_internal.run SET state = 'stopped' WHERE id = $1", older.ID)
 	look(store.Depth{Pages: 3, Due: 3, Hosts: 1, Running: 1, Stopped: 1, Paused: 1})
 
-	got, err := d.DepthOf(t.Context(), 2)
+	// What is enough is not counted on.
+	d.exec("UPDATE tabfarm_internal.run SET state = 'running'")
+	d.exec("UPDATE tabfarm_internal.host SET paused = false")
+	got, err := d.DepthOf(t.Context(), 2, 1)
 	ok(t, err)
-	if got.Pages != 2 || got.Due != 2 {
-		t.Errorf("counted to 2 only: %+v", got)
+	if got.Pages != 2 || got.Hosts != 1 {
+		t.Errorf("counted to 2 pages and 1 host only: %+v", got)
 	}
+	look(store.Depth{Pages: 7, Due: 6, Hosts: 2, Running: 2})
 }
 
 func TestPing(t *testing.T) {

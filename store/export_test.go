@@ -27,5 +27,7 @@ func (s *Store) SeesTable(ctx context.Context, tx pgx.Tx, name string) (bool, er
 	return t != nil, err
 }
 
-// DepthOf is Depth that stops to count at most.
-func (s *Store) DepthOf(ctx context.Context, most int) (Depth, error) { return s.depth(ctx, most) }
+// DepthOf is Depth with other caps.
+func (s *Store) DepthOf(ctx context.Context, pages, hosts int) (Depth, error) {
+	return s.depth(ctx, pages, hosts)
+}
