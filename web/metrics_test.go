@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/tabfarm/tabfarm/browserpool"
 	"github.com/tabfarm/tabfarm/farm"
@@ -197,8 +199,15 @@ func TestMetricsAreDocumented(t *testing.T) {
 			documented = append(documented, strings.TrimSpace(line))
 		}
 	}
+	slices.Sort(served)
 	slices.Sort(documented)
 	if diff := cmp.Diff(served, documented); diff != "" {
 		t.Errorf("docs/operations.md differs (-served +documented):\n%s", diff)
+	}
+	// Alerts and the like name no others.
+	for _, name := range regexp.MustCompile(`tabfarm_[a-z_]+`).FindAllString(string(text), -1) {
+		if !slices.ContainsFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == name }) {
+			t.Errorf("docs/operations.md names %s, which is not served", name)
+		}
 	}
 }
