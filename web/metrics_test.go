@@ -92,8 +92,10 @@ func TestEventsAreCounted(t *testing.T) {
 			t.Errorf("before any page %s is counted %v, there: %v", o, n, there)
 		}
 	}
-	page := farm.Event{RunID: 1, Address: "https://stats.example/1", Outcome: farm.OK, Last: true, Rows: 50, Found: 2, Took: 4 * time.Second,
-		Phases: farm.Phases{Tab: time.Second / 2, Host: time.Second, Load: 2 * time.Second, Type: time.Second / 4, Store: time.Second / 8}}
+	page := farm.Event{
+		RunID: 1, Address: "https://stats.example/1", Outcome: farm.OK, Last: true, Rows: 50, Found: 2, Took: 4 * time.Second,
+		Phases: farm.Phases{Tab: time.Second / 2, Host: time.Second, Load: 2 * time.Second, Type: time.Second / 4, Store: time.Second / 8},
+	}
 	m.Event(page)
 	m.Event(page)
 	m.Event(farm.Event{Outcome: farm.Timeout, Last: true, Failed: true, Took: time.Second, Phases: farm.Phases{Load: time.Second}})

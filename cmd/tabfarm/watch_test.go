@@ -33,7 +33,10 @@ func TestWorkerIsSeen(t *testing.T) {
 	a.settings.Database.URL, a.settings.Database.Schema = pgtest.DSN(t), "public"
 	a.settings.Browser.Path, a.settings.Browser.Tabs, a.settings.Browser.Processes = os.Getenv("TABFARM_BROWSER_PATH"), 2, 1
 	a.settings.Serve.Listen = "127.0.0.1:0"
-	if _, err := a.openEngine(ctx); err != nil {
+	if _, err := a.openPool(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.openStore(ctx, writes); err != nil {
 		t.Fatal(err)
 	}
 	var registered atomic.Bool
