@@ -18,7 +18,7 @@ func TestPhases(t *testing.T) {
 urls: SITE/calendar?month={month}&broken={way}
 with:
   month: [2000-01]
-  way: [none, 500]
+  way: [none, reset]
 tables:
   days: {from: table.figures, key: [date]}
 polite: {rate: 50/s, retries: 1}
