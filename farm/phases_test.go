@@ -21,7 +21,7 @@ with:
   way: [none, reset]
 tables:
   days: {from: table.figures, key: [date]}
-polite: {rate: 50/s, retries: 1}
+polite: {rate: 50/s, retries: 1, concurrency: 2}
 `)
 	s, err := b.farm.Submit(t.Context(), r, SubmitOptions{})
 	if err != nil {
