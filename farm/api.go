@@ -18,6 +18,8 @@ import (
 type SubmitOptions struct {
 	New   bool // start over although an unfinished run of the same recipe exists
 	Limit int  // only the first Limit pages; 0 is all
+
+	queue bool // for the workers; else this process works on it
 }
 
 // Submission is the run that Submit found or made.
@@ -57,7 +59,8 @@ type Event struct {
 	Message string
 	Rows    int           // stored of this page, all tables together
 	Proof   extract.Proof // weakest proof of its tables
-	Took    time.Duration
+	Took    time.Duration // of this try
+	Phases  Phases        // of it
 	Retry   time.Duration // > 0: the page is tried again after this time; it has not ended
 	Last    bool          // the page has ended
 	Failed  bool          // it counts as failed; an empty page may be accepted

@@ -18,7 +18,7 @@ import (
 // one that stops the visit; how the page itself ended is in the database.
 func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded func()) error {
 	defer loaded()
-	start := time.Now()
+	watch := &stopwatch{start: time.Now()}
 	kind, err := kindOf(w.recipe, p.Kind)
 	if err != nil {
 		return err
@@ -34,12 +34,14 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		if err != nil {
 			return err
 		}
-		answer, failed, err := w.open(ctx, v, request)
+		answer, failed, err := w.open(ctx, v, request, watch)
 		loaded()
 		if ctx.Err() != nil || err != nil {
 			return errors.Join(passing(err), giveBack(ctx, v, p))
 		}
+		reading := time.Now()
 		rows, end = read(answer, failed, kind, p.Vars, request.Timeout)
+		watch.Type += time.Since(reading)
 	}
 	if end == nil {
 		if end, err = rows.follow(ctx, w.recipe, w.inputs, p.URL, w.run.StartedAt); err != nil {
@@ -49,15 +51,18 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	if end == nil {
 		end = success(rows)
 	}
+	if end.outcome == RefusedAddress && w.foreign() {
+		return &lackError{errors.New(end.message)}
+	}
 	end.hide(known)
 	w.recall(ctx, p, end)
 	if end.failed() {
 		if wait, again := w.again(p, end); again {
-			return w.retry(ctx, v, p, end, wait)
+			return w.retry(ctx, v, p, end, wait, watch)
 		}
 		rows = nil
 	}
-	return w.finish(ctx, v, p, end, rows, start)
+	return w.finish(ctx, v, p, end, rows, watch)
 }
 
 // pageRows is what was read of one page: its rows before their types, and its links.
@@ -108,16 +113,23 @@ func (w *work) allowed(ctx context.Context, p store.Page) *ending {
 // tab is free would be used late, and the next one would follow too soon.
 // failed is how the page failed to load; err is no fault of the page: the
 // database, or a browser that does not start any more.
-func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) (answer browserpool.Answer, failed, err error) {
-	r.Turn = func(ctx context.Context) error { return turn(ctx, v) }
+func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request, watch *stopwatch) (answer browserpool.Answer, failed, err error) {
+	r.Turn = func(ctx context.Context) error { return watch.turns.during(func() error { return turn(ctx, v) }) }
 	for {
 		var wait time.Duration
+		asked := time.Now()
 		err = w.farm.Browser.Do(ctx, func(tab *browserpool.Tab) error {
+			lent := time.Now()
+			watch.Tab += lent.Sub(asked)
 			var err error
-			if wait, err = v.TakeTurn(ctx); err != nil || wait > 0 {
+			wait, err = v.TakeTurn(ctx)
+			opened := time.Now()
+			watch.Host += opened.Sub(lent)
+			if err != nil || wait > 0 {
 				return err
 			}
 			answer, failed = tab.Open(ctx, r)
+			watch.loaded(opened)
 			return nil
 		})
 		if errors.Is(failed, browserpool.ErrNoBrowser) || errors.Is(failed, browserpool.ErrClosed) {
@@ -129,9 +141,11 @@ func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) 
 		if wait > store.Patience {
 			return answer, nil, errFar
 		}
+		waiting := time.Now()
 		if err := sleep(ctx, wait); err != nil {
 			return answer, nil, err
 		}
+		watch.Host += time.Since(waiting)
 	}
 }
 
@@ -177,17 +191,17 @@ func (w *work) request(kind *recipe.Kind, p store.Page, known secrets) (browserp
 // finish stores how a page ended, and its rows with it. Rows that the database
 // refuses end the page as store_failed, keys that do not take the table's types
 // as bad_value; nothing of such a page is stored.
-func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *ending, rows *pageRows, start time.Time) error {
+func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *ending, rows *pageRows, watch *stopwatch) error {
 	result := func() store.PageResult {
 		return store.PageResult{
 			Page: p, Outcome: string(end.outcome), Message: end.message, OK: !end.failed(),
-			Proof: string(end.proof), StatedTotal: end.total, Rows: end.rows, Seconds: time.Since(start).Seconds(),
+			Proof: string(end.proof), StatedTotal: end.total, Rows: end.rows, Seconds: watch.took().Seconds(),
 		}
 	}
-	added, err := w.save(ctx, v, result(), rows)
+	added, err := w.save(ctx, v, result(), rows, watch)
 	if refusal := refused(err); refusal != nil {
 		end = refusal
-		added, err = w.save(ctx, v, result(), nil)
+		added, err = w.save(ctx, v, result(), nil, watch)
 	}
 	switch {
 	case errors.Is(err, store.ErrFenced):
@@ -200,7 +214,7 @@ func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *en
 	w.types.ended(added)
 	w.tell(Event{
 		Address: p.Address, Outcome: end.outcome, Message: end.message, Rows: end.rows,
-		Proof: end.proof, Took: time.Since(start), Last: true, Failed: end.failed(), Found: added,
+		Proof: end.proof, Took: watch.took(), Phases: watch.Phases, Last: true, Failed: end.failed(), Found: added,
 	})
 	return nil
 }
@@ -208,7 +222,7 @@ func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *en
 // save types the rows and stores them, and the pages that its links lead to, with
 // the page's end in one transaction. added is how many pages are pending by it.
 // When another page changed the table in between, the rows are typed again.
-func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, rows *pageRows) (added int, err error) {
+func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, rows *pageRows, watch *stopwatch) (added int, err error) {
 	found, links, err := w.found(rows)
 	if err != nil {
 		return 0, err
@@ -216,13 +230,17 @@ func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, row
 	r.Links = links
 	for tries := 0; ; tries++ {
 		if rows != nil {
+			typing := time.Now()
 			writes, err := w.types.typed(ctx, rows)
+			watch.Type += time.Since(typing)
 			if err != nil {
 				return 0, err
 			}
 			r.Tables = writes
 		}
+		storing := time.Now()
 		_, added, err = v.FinishFinding(ctx, r, found)
+		watch.Store += time.Since(storing)
 		if !errors.Is(err, store.ErrContract) || tries == contractTries {
 			return added, err
 		}
@@ -247,7 +265,7 @@ func refused(err error) *ending {
 }
 
 // retry puts a page back for later; its try counts.
-func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, wait time.Duration) error {
+func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, wait time.Duration, watch *stopwatch) error {
 	if end.push > 0 {
 		if err := v.Push(ctx, end.push); err != nil {
 			return err
@@ -260,7 +278,7 @@ func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *end
 		}
 		return err
 	}
-	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: wait})
+	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: wait, Took: watch.took(), Phases: watch.Phases})
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	if err != nil {
 		return Submission{}, err
 	}
-	n.Supersede = unfinished
+	n.Supersede, n.Attached = unfinished, !o.queue
 	run, err := f.Store.StartRun(ctx, n)
 	if err != nil {
 		return Submission{}, err
@@ -75,6 +75,7 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 // Queue is Submit for the workers: nobody has to wait for the run. A stopped run
 // goes on.
 func (f *Farm) Queue(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (Submission, error) {
+	o.queue = true
 	s, err := f.Submit(ctx, r, o)
 	if err != nil || !s.Resumed {
 		return s, err

@@ -41,6 +41,15 @@ type lackError struct{ err error }
 func (e *lackError) Error() string { return e.err.Error() }
 func (e *lackError) Unwrap() error { return e.err }
 
+// foreign says that another process came with the run, or this one with another
+// run: what the settings here refuse may be allowed there.
+func (w *work) foreign() bool {
+	if w.worker.own != 0 {
+		return w.worker.own != w.run.ID
+	}
+	return w.run.Attached
+}
+
 // open gives what is known of a run; release is called when the visit needs it no
 // more. Error: *lackError, and those of the database.
 func (w *worker) open(ctx context.Context, runID int64) (_ *work, release func(), err error) {

@@ -36,9 +36,10 @@ const (
 // worker is this process as one of the workers of the farm: it does what the
 // queue hands out, for any run.
 type worker struct {
-	farm  *Farm
-	drain <-chan struct{} // closed: pages in flight are finished, no more are begun
-	ticks bool            // starts what is due by a schedule
+	farm    *Farm
+	drain   <-chan struct{} // closed: pages in flight are finished, no more are begun
+	serving *ServeOptions   // nil for a worker that came for one run
+	own     int64           // the run it came for, 0 for any
 
 	loading sync.Mutex // held while a run is read
 	mu      sync.Mutex // guards runs
@@ -55,14 +56,28 @@ func (f *Farm) newWorker(drain <-chan struct{}, watch func(Event)) *worker {
 	return &worker{farm: f, drain: drain, runs: map[int64]*work{}, watch: watch}
 }
 
+// ServeOptions say who looks at a worker. All may be nil; they are called from
+// several goroutines.
+type ServeOptions struct {
+	Watch      func(Event)           // one call at a time
+	Beat       func()                // the worker moves: every few seconds
+	Registered func(registered bool) // the database counts it among the workers, or no more
+}
+
 // Serve works on pages of every running run, and starts what is due by a
 // schedule, until drain is closed and the pages in flight are finished, or ctx
 // ends, and they are given back at once. A database that goes away is waited
 // for. Errors are those that no waiting mends; a page's own fate is in the
-// database and in watch.
-func (f *Farm) Serve(ctx context.Context, drain <-chan struct{}, watch func(Event)) error {
-	w := f.newWorker(drain, watch)
-	w.ticks = true
+// database and in Watch.
+func (f *Farm) Serve(ctx context.Context, drain <-chan struct{}, o ServeOptions) error {
+	if o.Beat == nil {
+		o.Beat = func() {}
+	}
+	if o.Registered == nil {
+		o.Registered = func(bool) {}
+	}
+	w := f.newWorker(drain, o.Watch)
+	w.serving = &o
 	return w.serve(ctx, 0)
 }
 
@@ -77,6 +92,7 @@ func (f *Farm) Work(ctx context.Context, drain <-chan struct{}, runID int64, wat
 	}
 	ended, leave := make(chan struct{}), make(chan struct{})
 	w := f.newWorker(leave, watch)
+	w.own = runID
 	if err := w.ready(ctx, runID); err != nil {
 		return err
 	}
@@ -186,6 +202,9 @@ func (w *worker) serve(ctx context.Context, patience time.Duration) error {
 		case patience > 0 && time.Since(away) > patience:
 			return err
 		}
+		if w.serving != nil {
+			w.serving.Beat()
+		}
 		select {
 		case <-time.After(min(time.Second+time.Since(away)/4, 5*time.Second)):
 		case <-ctx.Done():
@@ -209,8 +228,10 @@ func (w *worker) session(ctx context.Context, begun func()) error {
 		Visits: visitsPerTab * w.farm.Tabs, Longest: w.farm.PageLimit + visitLasts + time.Minute,
 		Visit: w.visit, Plan: w.plan,
 	}
-	if w.ticks {
-		jobs.Tick = w.farm.tick
+	if w.serving != nil {
+		jobs.Tick, jobs.Beat = w.farm.tick, w.serving.Beat
+		w.serving.Registered(true)
+		defer w.serving.Registered(false)
 	}
 	err = registered.Work(ctx, w.drain, jobs)
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)

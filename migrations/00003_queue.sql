@@ -5,11 +5,13 @@ ALTER TABLE tabfarm_internal.run
     ADD COLUMN planned boolean NOT NULL DEFAULT true,
     ADD COLUMN plan_epoch bigint NOT NULL DEFAULT 0,
     ADD COLUMN planner integer REFERENCES tabfarm_internal.worker,
-    ADD COLUMN problem text;
+    ADD COLUMN problem text,
+    ADD COLUMN attached boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN tabfarm_internal.run.planned IS 'false while pages of its sources are still to be added';
 COMMENT ON COLUMN tabfarm_internal.run.plan_epoch IS 'identity of the job that adds them, and its fence';
 COMMENT ON COLUMN tabfarm_internal.run.planner IS 'worker that adds them now';
 COMMENT ON COLUMN tabfarm_internal.run.problem IS 'why the sources could not be read to their end';
+COMMENT ON COLUMN tabfarm_internal.run.attached IS 'a tabfarm run came with it, which may ask hosts that other workers may not';
 CREATE INDEX run_planner ON tabfarm_internal.run (planner) WHERE planner IS NOT NULL;
 
 -- No slot has a job yet; what has pages is queued again by the next worker.
@@ -51,4 +53,5 @@ CROSS JOIN LATERAL (
 CREATE INDEX slot_idle ON tabfarm_internal.slot (taken_at) WHERE queued AND worker IS NULL;
 ALTER TABLE tabfarm_internal.slot ALTER COLUMN queued SET DEFAULT true;
 UPDATE tabfarm_internal.slot SET queued = true;
-ALTER TABLE tabfarm_internal.run DROP COLUMN planned, DROP COLUMN plan_epoch, DROP COLUMN planner, DROP COLUMN problem;
+ALTER TABLE tabfarm_internal.run DROP COLUMN planned, DROP COLUMN plan_epoch, DROP COLUMN planner, DROP COLUMN problem,
+    DROP COLUMN attached;

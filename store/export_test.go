@@ -119,3 +119,8 @@ func (v *Visit) Close(ctx context.Context) error {
 	_, err = v.w.s.pool.Exec(ctx, "UPDATE tabfarm_internal.slot SET worker = NULL WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn+1)
 	return err
 }
+
+// DepthOf is Depth with other caps.
+func (s *Store) DepthOf(ctx context.Context, pages, hosts int) (Depth, error) {
+	return s.depth(ctx, pages, hosts)
+}

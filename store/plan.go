@@ -210,8 +210,8 @@ func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun, planned bool
 	if err := s.claimTables(ctx, tx, n); err != nil {
 		return 0, err
 	}
-	err = tx.QueryRow(ctx, `INSERT INTO tabfarm_internal.run (recipe_id, state, file, text, hash, page_limit, priority, planned)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`, recipeID, RunRunning, clean(n.File), notNil(n.Text), notNil(n.Hash), n.Limit, n.Priority, planned).Scan(&id)
+	err = tx.QueryRow(ctx, `INSERT INTO tabfarm_internal.run (recipe_id, state, file, text, hash, page_limit, priority, planned, attached)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`, recipeID, RunRunning, clean(n.File), notNil(n.Text), notNil(n.Hash), n.Limit, n.Priority, planned, n.Attached).Scan(&id)
 	if err != nil {
 		return 0, err
 	}

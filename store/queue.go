@@ -24,6 +24,7 @@ type Jobs struct {
 	Plan    func(ctx context.Context, p *Planning) error
 	// Tick starts what is due by a schedule; nil leaves that to other workers.
 	Tick func(ctx context.Context) error
+	Beat func() // called every few seconds where Tick is, as a sign of life
 }
 
 // The kinds of jobs. Their arguments are what makes them unique.
@@ -235,6 +236,7 @@ func (q *queueWork) ticks(leave <-chan struct{}) {
 		if err != nil && q.ctx.Err() == nil {
 			q.w.s.cfg.Log.Warn("schedules were not looked at", "error", err)
 		}
+		q.jobs.Beat()
 		select {
 		case <-leave:
 			return

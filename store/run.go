@@ -31,6 +31,7 @@ type Run struct {
 	Hash      []byte // of text, files and limit
 	Planned   bool   // all its pages were added; links may lead to more
 	Problem   string // why its sources could not be read to their end
+	Attached  bool   // a process came with it that may ask hosts which other workers may not
 	StartedAt time.Time
 	// FinishedAt is when it ended or was last stopped; zero while it runs.
 	FinishedAt time.Time
@@ -44,6 +45,7 @@ type NewRun struct {
 	Files     map[string][]byte
 	Hash      []byte
 	Limit     int
+	Attached  bool                      // this process is going to work on it
 	Priority  int                       // runs of higher priority are claimed first where a worker takes any
 	Pages     iter.Seq2[NewPage, error] // read once; an error ends StartRun with it
 	Supersede bool                      // close unfinished runs of the recipe
@@ -71,14 +73,14 @@ type Pace struct {
 	Concurrency int           // visits at once; less than 1 is 1
 }
 
-const runColumns = `r.id, c.name, r.file, r.text, r.state, r.page_limit, r.hash, r.planned, coalesce(r.problem, ''), r.started_at, r.finished_at`
+const runColumns = `r.id, c.name, r.file, r.text, r.state, r.page_limit, r.hash, r.planned, coalesce(r.problem, ''), r.attached, r.started_at, r.finished_at`
 
 // findRun reads the first run of a query's tail: conditions, order, locks.
 func findRun(ctx context.Context, q querier, tail string, args ...any) (Run, error) {
 	var r Run
 	var finished *time.Time
 	err := q.QueryRow(ctx, "SELECT "+runColumns+" FROM tabfarm_internal.run r JOIN tabfarm_internal.recipe c ON c.id = r.recipe_id "+tail, args...).
-		Scan(&r.ID, &r.Recipe, &r.File, &r.Text, &r.State, &r.Limit, &r.Hash, &r.Planned, &r.Problem, &r.StartedAt, &finished)
+		Scan(&r.ID, &r.Recipe, &r.File, &r.Text, &r.State, &r.Limit, &r.Hash, &r.Planned, &r.Problem, &r.Attached, &r.StartedAt, &finished)
 	if err != nil {
 		return Run{}, err
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tabfarm/tabfarm/farm"
+	"github.com/tabfarm/tabfarm/web"
 )
 
 func newServe(a *app) *cobra.Command {
@@ -45,6 +48,13 @@ func (a *app) serve(ctx context.Context, args []string) error {
 	defer cancel(nil)
 	drain, done := a.signals.draining()
 	defer done()
+	var registered atomic.Bool
+	pulse := web.NewPulse(loopLimit)
+	watch, url, err := a.openWeb(ctx, workerView{pulse: pulse, registered: registered.Load, drain: drain})
+	if err != nil {
+		return err
+	}
+	a.tellServing(url)
 	stopped := make(chan struct{})
 	defer func() { <-stopped }()
 	defer cancel(nil)
@@ -52,12 +62,27 @@ func (a *app) serve(ctx context.Context, args []string) error {
 		defer close(stopped)
 		a.boundDrain(ctx, drain, cancel)
 	}()
-	err = f.Serve(ctx, drain, a.logEvent)
+	err = f.Serve(ctx, drain, farm.ServeOptions{
+		Watch: func(e farm.Event) {
+			watch(e)
+			a.logEvent(e)
+		},
+		Beat: pulse.Beat, Registered: registered.Store,
+	})
 	if errors.Is(err, errDrainTime) {
 		a.notice("some pages took longer than %s and were given back", a.settings.Serve.Drain)
 		err = nil
 	}
 	return err
+}
+
+// tellServing says where the worker can be looked at.
+func (a *app) tellServing(url string) {
+	at := ""
+	if url != "" {
+		at = " on " + url
+	}
+	a.notice("serving%s, Ctrl-C stops. Schedules run only while a `tabfarm serve` runs.", at)
 }
 
 // boundDrain ends the work when its drain takes longer than is allowed.
@@ -80,7 +105,7 @@ func (a *app) boundDrain(ctx context.Context, drain <-chan struct{}, cancel cont
 func (a *app) logEvent(e farm.Event) {
 	switch {
 	case e.Retry > 0:
-		a.log.Info("page is tried again", "run", e.RunID, "url", e.Address, "outcome", e.Outcome, "in", e.Retry.Round(100*1e6), "message", e.Message)
+		a.log.Info("page is tried again", "run", e.RunID, "url", e.Address, "outcome", e.Outcome, "in", e.Retry.Round(100*time.Millisecond), "message", e.Message)
 	case e.Last && e.Failed:
 		a.log.Info("page failed", "run", e.RunID, "url", e.Address, "outcome", e.Outcome, "message", e.Message)
 	case e.Last:
