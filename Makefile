@@ -46,6 +46,11 @@ test-race: ## the same with the race detector
 	@scripts/setup.sh browser postgres node cc
 	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 20m $(TEST_FLAGS) $(PACKAGES)
 
+.PHONY: soak
+soak: ## minutes: workers that are killed over 2,000 pages, a machine that is cut off
+	@scripts/setup.sh browser postgres network
+	TABFARM_SOAK=1 $(WITH_POSTGRES) go test -count 1 -timeout 30m -run 'TestProgram/(soak|network)' -v ./cmd/tabfarm
+
 # Of each target; what CI gives them is in .ci/run.
 FUZZTIME ?= 10s
 .PHONY: fuzz

@@ -142,7 +142,10 @@ func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request, 
 			return answer, nil, errFar
 		}
 		waiting := time.Now()
-		if err := sleep(ctx, wait); err != nil {
+		w.worker.room.away()
+		err = sleep(ctx, wait)
+		w.worker.room.back()
+		if err != nil {
 			return answer, nil, err
 		}
 		watch.Host += time.Since(waiting)

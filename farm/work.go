@@ -124,8 +124,9 @@ func (w *worker) load(ctx context.Context, runID int64) (*work, error) {
 
 // visit is one bounded turn at one host, for pages of any run. Pages are opened
 // one after the other; what follows after the tab was given back goes on beside
-// the next page. The error is one that ends the worker.
-func (w *worker) visit(ctx context.Context, v *store.Visit) error {
+// the next page, when the visit needs no room any more. The error is one that
+// ends the worker.
+func (w *worker) visit(ctx context.Context, v *store.Visit, leave func()) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var pages sync.WaitGroup
@@ -151,6 +152,7 @@ func (w *worker) visit(ctx context.Context, v *store.Visit) error {
 		})
 		<-loaded
 	}
+	leave()
 	pages.Wait()
 	switch err := context.Cause(ctx); {
 	case errors.Is(err, store.ErrFenced), errors.Is(err, context.DeadlineExceeded):

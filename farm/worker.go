@@ -21,6 +21,9 @@ const (
 	// finishing is how many pages of one visit may be on their way from the tab
 	// to the database; the types of a new table wait for its first pages.
 	finishing = 2 * samplePages
+	// roomPatience is how long a visit waits for room at this worker before it goes
+	// to any other: long enough not to go round and round where all are busy.
+	roomPatience = time.Second
 	// farewell is the time to tell the database what was not finished.
 	farewell = 5 * time.Second
 	// lookAgain is how often a worker looks whether the run it came for has ended.
@@ -37,6 +40,7 @@ const (
 // queue hands out, for any run.
 type worker struct {
 	farm    *Farm
+	room    *room
 	drain   <-chan struct{} // closed: pages in flight are finished, no more are begun
 	serving *ServeOptions   // nil for a worker that came for one run
 	own     int64           // the run it came for, 0 for any
@@ -53,7 +57,7 @@ func (f *Farm) newWorker(drain <-chan struct{}, watch func(Event)) *worker {
 	if watch == nil {
 		watch = func(Event) {}
 	}
-	return &worker{farm: f, drain: drain, runs: map[int64]*work{}, watch: watch}
+	return &worker{farm: f, room: newRoom(f.Tabs), drain: drain, runs: map[int64]*work{}, watch: watch}
 }
 
 // ServeOptions say who looks at a worker. All may be nil; they are called from
@@ -226,7 +230,7 @@ func (w *worker) session(ctx context.Context, begun func()) error {
 	begun()
 	jobs := store.Jobs{
 		Visits: visitsPerTab * w.farm.Tabs, Longest: w.farm.PageLimit + visitLasts + time.Minute,
-		Visit: w.visit, Plan: w.plan,
+		Room: w.enter, Visit: w.visit, Plan: w.plan,
 	}
 	if w.serving != nil {
 		jobs.Tick, jobs.Beat = w.farm.tick, w.serving.Beat
@@ -240,6 +244,14 @@ func (w *worker) session(ctx context.Context, begun func()) error {
 		err = errors.Join(err, cerr)
 	}
 	return err
+}
+
+// enter gives room to a visit, and how it gives it back.
+func (w *worker) enter(ctx context.Context) (leave func(), ok bool) {
+	if !w.room.enter(ctx, roomPatience) {
+		return nil, false
+	}
+	return sync.OnceFunc(w.room.away), true
 }
 
 // plan reads the sources of a run to their end.

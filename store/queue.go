@@ -20,8 +20,12 @@ import (
 type Jobs struct {
 	Visits  int           // at once; a visit that waits for its host's clock counts
 	Longest time.Duration // longest time of a visit
-	Visit   func(ctx context.Context, v *Visit) error
-	Plan    func(ctx context.Context, p *Planning) error
+	// Room says whether there is room for a visit, after a short wait for it; what
+	// has none goes to any worker. Nil always has. leave gives the room back; the
+	// visit may do so before it ends.
+	Room  func(ctx context.Context) (leave func(), ok bool)
+	Visit func(ctx context.Context, v *Visit, leave func()) error
+	Plan  func(ctx context.Context, p *Planning) error
 	// Tick starts what is due by a schedule; nil leaves that to other workers.
 	Tick func(ctx context.Context) error
 	Beat func() // called every few seconds where Tick is, as a sign of life
@@ -292,6 +296,14 @@ func (w *visitWorker) Timeout(*river.Job[visitArgs]) time.Duration { return w.q.
 func (w *visitWorker) Work(ctx context.Context, job *river.Job[visitArgs]) error {
 	within, done := w.q.within(ctx)
 	defer done()
+	leave := func() {}
+	if w.q.jobs.Room != nil {
+		var ok bool
+		if leave, ok = w.q.jobs.Room(within); !ok {
+			return river.JobSnooze(0)
+		}
+	}
+	defer leave()
 	v, err := w.q.w.openVisit(within, place(job.Args))
 	if err != nil {
 		return w.q.failed(err, time.Second)
@@ -299,7 +311,7 @@ func (w *visitWorker) Work(ctx context.Context, job *river.Job[visitArgs]) error
 	if v == nil {
 		return nil // of an older epoch
 	}
-	err = w.q.jobs.Visit(within, v)
+	err = w.q.jobs.Visit(within, v, leave)
 	if err != nil {
 		w.q.stop(err)
 	}

@@ -125,10 +125,13 @@ func (w *Worker) register(ctx context.Context, name string) error {
 func (w *Worker) Lost() <-chan struct{} { return w.lost }
 
 // live renews the heartbeat and waits on the lock's connection in between, so
-// that its end is noticed at once.
+// that its end is noticed at once. Where nothing comes back any more the worker
+// is lost before others take over from it: it stops by itself.
 func (w *Worker) live(ctx context.Context) {
 	for {
-		tag, err := w.conn.Exec(ctx, "UPDATE tabfarm_internal.worker SET heartbeat = clock_timestamp() WHERE id = $1", w.id)
+		beat, cancel := context.WithTimeout(ctx, w.s.times.stale/2)
+		tag, err := w.conn.Exec(beat, "UPDATE tabfarm_internal.worker SET heartbeat = clock_timestamp() WHERE id = $1", w.id)
+		cancel()
 		if ctx.Err() != nil {
 			return
 		}

@@ -60,6 +60,9 @@ func TestProgram(t *testing.T) {
 	t.Run("interrupt", p.testInterrupts)
 	t.Run("terminal", p.testTerminal)
 	t.Run("soak", p.testSoak)
+	t.Run("network", p.testNetwork)
+	t.Run("two runs", p.testTwoRuns)
+	t.Run("two schedules", p.testTwoSchedules)
 }
 
 // clear removes the place, after a look at what commands left behind.

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -31,4 +32,32 @@ func Find(t testing.TB, dsn, text string) []string {
 		found = append(found, list("SELECT x::text FROM "+table+" x WHERE position($1 in x::text) > 0", text)...)
 	}
 	return found
+}
+
+// Value reads one value of a database.
+func Value[T any](t testing.TB, dsn, sql string, args ...any) (v T) {
+	t.Helper()
+	look(t, dsn, func(ctx context.Context, c *pgx.Conn) error { return c.QueryRow(ctx, sql, args...).Scan(&v) })
+	return v
+}
+
+// Exec changes a database as somebody else would.
+func Exec(t testing.TB, dsn, sql string, args ...any) {
+	t.Helper()
+	look(t, dsn, func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, sql, args...)
+		return err
+	})
+}
+
+func look(t testing.TB, dsn string, f func(context.Context, *pgx.Conn) error) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.Background()) }()
+	if err := f(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
 }
