@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to the programs that tabfarm and its tests need, and installs what is missing.
 #
-#   scripts/setup.sh [browser] [postgres] [node] [cc] [pandas]     default: browser postgres
+#   scripts/setup.sh [browser] [postgres] [node] [cc] [network] [pandas]     default: browser postgres
 #
 # Debian and Ubuntu: through apt-get, as root or with sudo. Without either, and on
 # other systems, it prints what to install and exits 3. What is there already,
@@ -35,6 +35,7 @@ have_part() {
     ;;
   node) have node && have npm ;;
   cc) have cc || have gcc || have clang ;;
+  network) have ip || [ "$(uname -s)" != Linux ] ;; # the test that needs it is left out elsewhere
   pandas) # Debian's is in /usr/bin, whatever stands before it in PATH
     for name in python3 /usr/bin/python3; do
       have "$name" && "$name" -c 'import pandas, lxml' 2>/dev/null && return 0
@@ -42,7 +43,7 @@ have_part() {
     return 1
     ;;
   *)
-    say "setup: unknown part $1; the parts are browser, postgres, node, cc and pandas"
+    say "setup: unknown part $1; the parts are browser, postgres, node, cc, network and pandas"
     exit 2
     ;;
   esac
@@ -55,6 +56,7 @@ packages_of() {
   postgres) echo "postgresql" ;;
   node) echo "nodejs npm" ;;
   cc) echo "gcc libc6-dev" ;;
+  network) echo "iproute2" ;;
   pandas) echo "python3-pandas python3-lxml" ;;
   esac
 }
