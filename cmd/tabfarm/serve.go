@@ -22,7 +22,7 @@ how it goes on an address of its own. Recipes that are named, or lie in a folder
 that is named, are scheduled first. Any number of workers may serve one database.
 
 The first Ctrl-C or SIGTERM finishes the pages in flight, for at most serve.drain
-(30 s), and gives the rest back; the second stops at once. Nothing is lost.`,
+(60 s), and gives the rest back; the second stops at once. Nothing is lost.`,
 		Args: takes(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.serve(cmd.Context(), args) },
 	}

@@ -75,7 +75,7 @@ func options() []option {
 		{"network.proxy", "", "", func(s *settings, v value) error { return setProxy(&s.Network.Proxy, v) }},
 		{"session.dir", "", "", func(s *settings, v value) error { return v.text(&s.Session.Dir) }},
 		{"serve.listen", fmt.Sprintf("127.0.0.1:%d", web.Port), "", func(s *settings, v value) error { return setListen(&s.Serve.Listen, v) }},
-		{"serve.drain", "30s", "", func(s *settings, v value) error { return v.duration(&s.Serve.Drain) }},
+		{"serve.drain", "60s", "", func(s *settings, v value) error { return v.duration(&s.Serve.Drain) }},
 		{"log.level", "warn", "", func(s *settings, v value) error { return setLevel(&s.Log.Level, v) }},
 	}
 }

@@ -59,7 +59,7 @@ func TestSettingsDefaults(t *testing.T) {
 	var want settings
 	want.Database.Schema = "public"
 	want.Browser.Sandbox = "on"
-	want.Browser.PageLimit, want.Serve.Drain = 10*time.Minute, 30*time.Second
+	want.Browser.PageLimit, want.Serve.Drain = 10*time.Minute, time.Minute
 	want.Serve.Listen = "127.0.0.1:8077"
 	want.Log.Level = slog.LevelWarn
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -85,7 +85,7 @@ func TestSettingsOrder(t *testing.T) {
 	want.Browser.Path = "flag"
 	want.Browser.Tabs = 3
 	want.Browser.Sandbox = "off"
-	want.Browser.PageLimit, want.Serve.Drain = 10*time.Minute, 30*time.Second
+	want.Browser.PageLimit, want.Serve.Drain = 10*time.Minute, time.Minute
 	want.Serve.Listen = "127.0.0.1:8077"
 	want.Network.AllowPrivate = []string{"127.0.0.1", "10.0.0.0/8", "box:80"}
 	want.Serve.Listen = ""
