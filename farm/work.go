@@ -53,27 +53,41 @@ func (w *work) foreign() bool {
 // open gives what is known of a run; release is called when the visit needs it no
 // more. Error: *lackError, and those of the database.
 func (w *worker) open(ctx context.Context, runID int64) (_ *work, release func(), err error) {
-	w.loading.Lock() // one is loaded at a time, and once
-	defer w.loading.Unlock()
-	w.mu.Lock()
-	known := w.runs[runID]
-	w.mu.Unlock()
+	known := w.use(runID, nil)
 	if known == nil {
-		if known, err = w.load(ctx, runID); err != nil {
+		w.loading.Lock() // one is loaded at a time, and once
+		defer w.loading.Unlock()
+		known = w.use(runID, nil)
+	}
+	if known == nil {
+		loaded, err := w.load(ctx, runID)
+		if err != nil {
 			return nil, nil, err
 		}
+		known = w.use(runID, loaded)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.runs[runID] = known
-	known.used++
-	w.dropIdle()
 	return known, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		known.used--
 		known.since = time.Now()
 	}, nil
+}
+
+// use counts one more user of a run that is ready, or was just loaded; nil where
+// it is neither.
+func (w *worker) use(runID int64, loaded *work) *work {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if loaded != nil {
+		w.dropIdle()
+		w.runs[runID] = loaded
+	}
+	known := w.runs[runID]
+	if known != nil {
+		known.used++
+	}
+	return known
 }
 
 // dropIdle forgets runs that nobody asks for any more. Called with w.mu held.

@@ -24,14 +24,14 @@ import (
 type soakSize struct {
 	hosts, pages int
 	delay        time.Duration
-	life         time.Duration // between two kills, on the average
+	life         int // pages asked for between two kills, on the average
 }
 
 func sizeOfSoak() soakSize {
 	if os.Getenv("TABFARM_SOAK") != "" {
-		return soakSize{hosts: 6, pages: 2000, delay: 250 * time.Millisecond, life: 4 * time.Second}
+		return soakSize{hosts: 6, pages: 2000, delay: 250 * time.Millisecond, life: 40}
 	}
-	return soakSize{hosts: 3, pages: 90, delay: 150 * time.Millisecond, life: 2 * time.Second}
+	return soakSize{hosts: 3, pages: 90, delay: 150 * time.Millisecond, life: 16}
 }
 
 // pacedSite is several hosts whose requests are written down.
@@ -151,19 +151,8 @@ func (at *place) testSoak(t *testing.T) {
 	defer db.Close()
 	workers := []*serving{p.serve(), p.serve(), p.serve()}
 	kills := 0
-	for state := ""; state != store.RunDone; {
-		wait := time.NewTimer(size.life/2 + rand.N(size.life))
-		select {
-		case <-wait.C:
-		case <-t.Context().Done():
-			t.Fatal("the run did not end")
-		}
-		if state, err = db.RunState(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-		if state == store.RunDone {
-			break
-		}
+	for site.moves(t, db, size.life/2+rand.N(size.life)) {
+		time.Sleep(rand.N(500 * time.Millisecond)) // the moment is to be any
 		i := rand.N(len(workers))
 		workers[i].kill(t)
 		kills++
@@ -178,6 +167,29 @@ func (at *place) testSoak(t *testing.T) {
 	}
 	site.paced(t, size.delay)
 	site.once(t, db, size)
+}
+
+// moves waits until a number of pages more were asked for: by what happens and not
+// by the clock, for a slow machine must get somewhere between two kills. It is
+// false when the run is done.
+func (s *pacedSite) moves(t *testing.T, db *store.Store, pages int) bool {
+	t.Helper()
+	count := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.asked)
+	}
+	for goal := count() + pages; count() < goal; {
+		state, err := db.RunState(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state == store.RunDone {
+			return false
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks
+	}
+	return true
 }
 
 func (s *serving) stop(t *testing.T) {
