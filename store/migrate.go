@@ -109,7 +109,7 @@ func (s *Store) makeSchemas(ctx context.Context) error {
 			return err
 		}
 		for _, c := range []struct{ schema, comment string }{
-			{"tabfarm", "what tabfarm did: runs, pages, tables, problems, rejected"},
+			{"tabfarm", "what tabfarm did: runs, pages, tables, problems, rejected, hosts"},
 			{"tabfarm_internal", "working tables of tabfarm; they change without notice"},
 			{s.cfg.Schema, ""},
 		} {
