@@ -279,6 +279,11 @@ func (v *visit) responded(from *session, params jsonv2.Value) {
 		return
 	}
 	r.from, r.out.Status = from, ev.Response.Status
+	for name, value := range ev.Response.Headers {
+		if strings.EqualFold(name, "Retry-After") {
+			r.out.RetryAfter = value
+		}
+	}
 	if ev.Response.MIME == "text/event-stream" {
 		r.draws, v.net.live = false, true // a stream by fetch ends as little as an EventSource does
 		v.landed(ev.ID)

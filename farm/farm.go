@@ -26,6 +26,9 @@ type Store interface {
 	Reopen(ctx context.Context, id int64, outcomes []string) (int, error)
 	Progress(ctx context.Context, id int64) (store.Progress, error)
 	SetPace(ctx context.Context, id int64, host string, p store.Pace) error
+	TryHosts(ctx context.Context, run int64) error
+	AskRobots(ctx context.Context, host string, long time.Duration) (store.Robots, bool, error)
+	KeepRobots(ctx context.Context, host string, r store.Robots) error
 	Register(ctx context.Context, name string) (*store.Worker, error)
 	Contract(ctx context.Context, table string) (store.Contract, bool, error)
 	Query(ctx context.Context, sql string, args ...any) (*store.Rows, error)

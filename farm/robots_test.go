@@ -47,7 +47,7 @@ func TestRobots(t *testing.T) {
 			t.Cleanup(site.Close)
 			f := newTestFarm(t, Config{})
 			for range 2 {
-				rules, err := f.robots.rules(t.Context(), site.URL)
+				rules, err := f.robots.rules(t.Context(), nil, site.URL)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -73,7 +73,7 @@ func TestRobotsOfAPrivateHostIsNotFetched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.robots.rules(t.Context(), site.URL); err == nil {
+	if _, err := f.robots.rules(t.Context(), nil, site.URL); err == nil {
 		t.Error("no error")
 	}
 }

@@ -28,12 +28,12 @@ const (
 type Trouble struct {
 	Reason string        // outcome of the try
 	Busy   bool          // the host asks to be left alone: HTTP 429 or 503
-	After  time.Duration // for so long; 0: it does not say
+	After  time.Duration // how long to leave it alone, busy or not; 0: unsaid
 }
 
 // Patience is what trouble leads to.
 type Patience struct {
-	Push    time.Duration // the host is left alone for so long, as it asked; 0 unless it is busy
+	Push    time.Duration // the host is left alone for so long
 	Paused  time.Duration // the host is paused for so long; 0: it is not
 	Begins  bool          // the pause begins with this trouble
 	GiveUp  bool          // the host was paused often enough: GiveUp is to be called
@@ -55,8 +55,8 @@ d AS MATERIALIZED (
             JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state = 'running'
             JOIN tabfarm_internal.page p ON p.run_id = rh.run_id AND p.host = rh.host AND p.state = 0
             WHERE rh.host = $1 LIMIT $10) s) ELSE false END AS due,
-        CASE WHEN NOT $3::boolean THEN pushed_until
-             WHEN $4::interval > interval '0' THEN greatest(pushed_until, now + $4)
+        CASE WHEN $4::interval > interval '0' THEN greatest(pushed_until, now + $4)
+             WHEN NOT $3::boolean THEN pushed_until
              WHEN pushed_until > now THEN pushed_until -- asked together with the one who pushed
              ELSE now + least($5::interval * 2 ^ least(pushes, 10), $6::interval) END AS pushed
     FROM h),
@@ -67,11 +67,12 @@ n AS MATERIALIZED (
 UPDATE tabfarm_internal.host h SET reason = $2, failures = h.failures + CASE WHEN n.resting THEN 0 ELSE 1 END,
     pauses = CASE WHEN n.begins THEN n.pauses + 1 WHEN n.resting OR n.due THEN n.pauses ELSE 0 END, paused_until = n.until,
     pushes = CASE WHEN $3 AND n.pushed_until <= n.now THEN least(n.pushes + 1, 1000) ELSE n.pushes END, pushed_until = n.pushed,
-    next_start = CASE WHEN n.begins THEN greatest(n.next_start, n.until + `+farStart+`) -- visits open so much earlier
+    next_start = CASE WHEN n.begins THEN greatest(n.next_start, n.until + `+farStart+`) -- visits open so much earlier, and ask for robots.txt
                       WHEN n.pauses > 0 AND NOT n.resting AND NOT n.due THEN greatest(n.pushed, n.now + n.min_delay) -- no probe any more
-                      ELSE greatest(n.next_start, n.pushed) END
+                      WHEN $3 OR $4 > interval '0' THEN greatest(n.next_start, n.pushed + `+farStart+`)
+                      ELSE n.next_start END
 FROM n WHERE h.host = n.host
-RETURNING CASE WHEN $3 THEN greatest(n.pushed - n.now, interval '0') ELSE interval '0' END, greatest(n.until - n.now, interval '0'), n.begins, n.due AND NOT n.begins`,
+RETURNING CASE WHEN $3 OR $4 > interval '0' THEN greatest(n.pushed - n.now, interval '0') ELSE interval '0' END, greatest(n.until - n.now, interval '0'), n.begins, n.due AND NOT n.begins`,
 			v.Host, clean(t.Reason), t.Busy, t.After, firstPush, longestPush, firstPause, longestPause, enough, spare, maxPauses).
 			Scan(&p.Push, &p.Paused, &p.Begins, &p.GiveUp)
 	})

@@ -39,7 +39,7 @@ func (d *db) rest() {
 	d.exec("UPDATE tabfarm_internal.host SET paused_until = now(), next_start = now()")
 }
 
-func near(got, want time.Duration) bool { return got > want-10*time.Second && got <= want }
+func near(got, want time.Duration) bool { return got > want-10*time.Second && got <= want+time.Second }
 
 // A host that only fails is paused, longer each time, and given up in the end; one
 // page at a time probes it.
