@@ -386,7 +386,10 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 		return
 	}
 	delete(v.net.requests, ev.ID)
-	if !ev.Canceled && ev.Blocked == "" {
+	switch {
+	case r.out.Status >= 400: // a body that the page does not read ends as cancelled
+		v.net.fail(r)
+	case !ev.Canceled && ev.Blocked == "":
 		r.out.Err = ev.Error
 		v.net.fail(r)
 	}

@@ -309,9 +309,9 @@ func ofResponses(kind *recipe.Kind, table string) bool {
 }
 
 // blame says that a failed request of a page is why it has no rows. One that got no
-// answer says nothing of the page's host when it went to another: trackers do.
+// answer, or lost it on the way, says nothing of the page's host when it went to another: trackers do.
 func (e *ending) blame(f browserpool.Failure, page string) {
-	if f.Status != 0 {
+	if f.Status >= http.StatusBadRequest {
 		e.status(f.Status, f.RetryAfter)
 		return
 	}
@@ -325,7 +325,7 @@ func (e *ending) blame(f browserpool.Failure, page string) {
 
 // failure is how a request of a page failed.
 func failure(f browserpool.Failure) string {
-	if f.Status == 0 {
+	if f.Status < http.StatusBadRequest {
 		return f.Err
 	}
 	return fmt.Sprintf("HTTP %d %s", f.Status, http.StatusText(f.Status))
@@ -357,28 +357,27 @@ func stopped(e *ending, r *extract.Reading, a browserpool.Answer) *ending {
 // freePushes is how often a page may meet a busy host before its tries count.
 const freePushes = 6
 
-// another is a further try at a page.
+// another is a further try at a page. The host's clock may make it later.
 type another struct {
 	wait   time.Duration
 	free   bool // the try before does not count: it was the host's fault
 	pushed bool // because the host is busy
 }
 
-// again says whether a failed page is tried once more, and how. After a try that
-// counts it waits 2 s, 4 s, 8 s and so on, each less up to a half by chance. A busy
-// host costs no try at first, a paused one none at all: the end of the pauses
-// bounds it.
+// again says whether a failed page is tried once more, and after how long: 2 s, 4 s,
+// 8 s and so on, each less up to a half by chance. A busy host costs no try at
+// first, a paused one none at all: the end of the pauses bounds it.
 func (w *work) again(p store.Page, e *ending, h store.Patience) (another, bool) {
 	retries := w.recipe.Polite.Retries
 	if !e.again || retries == 0 || h.GiveUp {
 		return another{}, false
 	}
-	if h.Paused > 0 {
-		return another{wait: max(h.Paused, h.Push), free: true}, true
-	}
 	wait := min(2*time.Second<<min(p.Attempt-1, 6), time.Minute)
-	wait = max(wait/2+rand.N(wait/2), h.Push)
-	if e.host == busy && p.Pushed < freePushes {
+	wait = wait/2 + rand.N(wait/2)
+	switch {
+	case h.Paused > 0:
+		return another{wait: wait, free: true}, true
+	case e.host == busy && p.Pushed < freePushes:
 		return another{wait: wait, free: true, pushed: true}, true
 	}
 	return another{wait: wait}, p.Attempt <= retries

@@ -63,7 +63,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	w.recall(ctx, p, end)
 	if end.failed() {
 		if next, again := w.again(p, end, host); again {
-			return w.retry(ctx, v, p, end, next)
+			return w.retry(ctx, v, p, end, next, host)
 		}
 		rows = nil
 		if end.host == busy && p.Pushed > 0 {
@@ -295,7 +295,7 @@ func refused(err error) *ending {
 }
 
 // retry puts a page back for later.
-func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, next another) (err error) {
+func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, next another, host store.Patience) (err error) {
 	if next.free {
 		err = v.Wait(ctx, p.ID, next.wait, next.pushed, string(end.outcome), end.message)
 	} else {
@@ -307,7 +307,7 @@ func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *end
 	case err != nil:
 		return err
 	}
-	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: next.wait})
+	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: max(next.wait, host.Push, host.Paused)})
 	return nil
 }
 
