@@ -66,7 +66,7 @@ func TestHostsThatOnlyFailArePaused(t *testing.T) {
 		if n := get[int](d, "SELECT failures FROM tabfarm_internal.host"); n != 10+i {
 			t.Errorf("%d failures count at pause %d", n, i+1)
 		}
-		noVisit(t, w, run.ID)
+		_ = noVisit(t, w, run.ID)
 		if more, err := v.Claim(ctx, 1); err != nil || len(more) > 0 {
 			t.Fatalf("claimed %d pages of a paused host, %v", len(more), err)
 		}
@@ -153,7 +153,7 @@ func TestBusyHostsAreLeftAlone(t *testing.T) {
 			t.Errorf("push %d: %s, want %d s", i+1, got, s)
 		}
 		busy(t, v, 0) // asked together with the one before
-		noVisit(t, w, run.ID)
+		_ = noVisit(t, w, run.ID)
 		pushed()
 	}
 	ok(t, v.Answered(ctx))
@@ -187,7 +187,7 @@ func TestTryHosts(t *testing.T) {
 	v, _ := d.visit(w, run.ID, 1)
 	fail(t, v, 10)
 	ok(t, v.Close(ctx))
-	noVisit(t, w, run.ID)
+	_ = noVisit(t, w, run.ID)
 	ok(t, d.TryHosts(ctx, run.ID))
 	v, _ = d.visit(w, run.ID, 1)
 	if p := fail(t, v, 1); !p.Begins || !near(p.Paused, 2*time.Minute) {
