@@ -131,7 +131,7 @@ func (w *work) judge(ctx context.Context, v *store.Visit, end *ending) (store.Pa
 	if err != nil || !host.Begins {
 		return host, err
 	}
-	w.farm.Log.Warn("host only fails and is paused", "host", v.Host, "for", host.Paused, "outcome", end.outcome, "message", end.message, "waiting", host.Waiting)
+	w.farm.Log.Info("host only fails and is paused", "host", v.Host, "for", host.Paused, "outcome", end.outcome, "message", end.message, "waiting", host.Waiting)
 	w.tell(Event{Host: v.Host, Outcome: end.outcome, Message: end.message, Paused: host.Paused, Waiting: host.Waiting})
 	return host, nil
 }
@@ -144,7 +144,7 @@ func (w *work) giveUp(ctx context.Context, v *store.Visit, end *ending) error {
 	for _, pages := range ended {
 		n += pages
 	}
-	w.farm.Log.Warn("host is given up", "host", v.Host, "outcome", end.outcome, "message", end.message, "pages", n, "runs", len(ended))
+	w.farm.Log.Info("host is given up", "host", v.Host, "outcome", end.outcome, "message", end.message, "pages", n, "runs", len(ended))
 	if own := ended[w.run.ID]; own > 0 {
 		w.types.ended(1 - own)
 		w.tell(Event{Host: v.Host, Outcome: end.outcome, Message: message, GivenUp: own})
