@@ -53,7 +53,7 @@ func TestTryAgainByKind(t *testing.T) {
 	}
 	robots := func(f store.Robots) *ending {
 		f.Fresh = time.Minute
-		return parseRobots(f).judge(store.Page{URL: "https://stats.example/a"})
+		return parseRobots(f).forbids(store.Page{URL: "https://stats.example/a"})
 	}
 	tests := []struct {
 		name    string

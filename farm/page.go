@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tabfarm/tabfarm/browserpool"
@@ -67,7 +68,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		}
 		rows = nil
 		if end.host == busy && p.Pushed > 0 {
-			end.message += fmt.Sprintf(" It was asked %d times.", p.Pushed+p.Attempt)
+			end.message = fmt.Sprintf("%s (asked %d times)", strings.TrimSuffix(end.message, "."), p.Pushed+p.Attempt)
 		}
 	}
 	if host.GiveUp {
@@ -102,7 +103,7 @@ func (w *work) allowed(ctx context.Context, p store.Page) (*ending, error) {
 	case err != nil:
 		return nil, err
 	}
-	if end := rules.judge(p); end != nil {
+	if end := rules.forbids(p); end != nil {
 		return end, nil
 	}
 	if d := rules.delay(); d > w.recipe.Polite.Delay {

@@ -191,9 +191,9 @@ func (r *robotsRules) denies(rawURL string) string {
 	return ""
 }
 
-// judge gives the end of a page that may not be read, nil when it may. While the
+// forbids gives the end of a page that may not be read, nil when it may. While the
 // file keeps all out, the host is left alone for as long as that holds.
-func (r *robotsRules) judge(p store.Page) *ending {
+func (r *robotsRules) forbids(p store.Page) *ending {
 	if r.failure != "" {
 		return &ending{outcome: Unreachable, message: fmt.Sprintf("robots.txt of %s cannot be had: %s", p.Host, r.failure), again: true, host: fails, push: 2 * robotsGone}
 	}

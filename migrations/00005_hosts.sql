@@ -17,6 +17,7 @@ COMMENT ON COLUMN tabfarm_internal.host.pushes IS 'times in a row that the host 
 COMMENT ON COLUMN tabfarm_internal.host.pushed_until IS 'until when it asked to be; next_start is not before it';
 
 ALTER TABLE tabfarm_internal.run_host ADD COLUMN claimed_at timestamptz NOT NULL DEFAULT 'epoch';
+ALTER TABLE tabfarm_internal.run_host SET (fillfactor = 50);
 COMMENT ON COLUMN tabfarm_internal.run_host.claimed_at IS 'when pages of the run were last claimed here beside those of other runs; no index, so that it stays a HOT update';
 
 ALTER TABLE tabfarm_internal.page ADD COLUMN pushed smallint NOT NULL DEFAULT 0;
@@ -60,6 +61,7 @@ COMMENT ON COLUMN tabfarm.hosts.paused_until IS 'the host is paused until then, 
 DROP VIEW tabfarm.hosts;
 DROP TABLE tabfarm_internal.robots;
 ALTER TABLE tabfarm_internal.page DROP COLUMN pushed;
+ALTER TABLE tabfarm_internal.run_host RESET (fillfactor);
 ALTER TABLE tabfarm_internal.run_host DROP COLUMN claimed_at;
 ALTER TABLE tabfarm_internal.host DROP COLUMN failures, DROP COLUMN reason, DROP COLUMN pauses, DROP COLUMN paused_until,
     DROP COLUMN pushes, DROP COLUMN pushed_until;

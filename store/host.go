@@ -42,8 +42,8 @@ type Patience struct {
 
 // Trouble notes that the host failed, moves its clock, and pauses it when it only
 // fails. What happens is decided by the database's clock while the host's row is
-// locked: of many that fail at once one begins the pause. Failures of pages that
-// began before the pause do not count.
+// locked: of many that fail at once one begins the pause. What becomes of pages that
+// began before the pause counts nothing until it is over.
 func (v *Visit) Trouble(ctx context.Context, t Trouble) (p Patience, err error) {
 	err = v.w.s.transact(ctx, "note the host's trouble", func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `WITH o AS MATERIALIZED (SELECT * FROM tabfarm_internal.host WHERE host = $1 FOR NO KEY UPDATE),
@@ -86,12 +86,12 @@ JOIN tabfarm_internal.page p ON p.run_id = rh.run_id AND p.host = rh.host AND p.
 }
 
 // Answered notes that the host answers: its failures are over, and the pages that
-// wait behind a probe may come. What it asked to be left alone for still holds.
+// wait behind a probe may come. A time that it asked to be left alone for holds on.
 func (v *Visit) Answered(ctx context.Context) error {
 	_, err := v.w.s.pool.Exec(ctx, `UPDATE tabfarm_internal.host SET failures = 0, reason = NULL, pauses = 0, paused_until = 'epoch',
     pushes = CASE WHEN pushed_until > clock_timestamp() THEN pushes ELSE 0 END,
     next_start = CASE WHEN pauses > 0 THEN greatest(pushed_until, least(next_start, clock_timestamp() + min_delay)) ELSE next_start END
-WHERE host = $1 AND failures > 0`, v.Host)
+WHERE host = $1 AND failures > 0 AND paused_until <= clock_timestamp()`, v.Host)
 	return translate("note the host's answer", err)
 }
 
@@ -133,7 +133,7 @@ FROM p WHERE page.id = p.id`, run, v.Host, givenUp, clean(outcome), clean(messag
 // on with it by hand: one page of each is tried at once.
 func (s *Store) TryHosts(ctx context.Context, run int64) error {
 	_, err := s.pool.Exec(ctx, `UPDATE tabfarm_internal.host SET paused_until = 'epoch', next_start = greatest(pushed_until, clock_timestamp())
-WHERE paused_until > clock_timestamp() AND host IN (SELECT host FROM tabfarm_internal.run_host WHERE run_id = $1)`, run)
+WHERE pauses > 0 AND host IN (SELECT host FROM tabfarm_internal.run_host WHERE run_id = $1)`, run)
 	return translate("end pauses", err)
 }
 

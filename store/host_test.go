@@ -107,6 +107,9 @@ func TestAnAnswerEndsTheTrouble(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 	fail(t, v, 1)
+	paused := hostRow(d)
+	ok(t, v.Answered(ctx)) // a page that began before the pause
+	want(t, hostRow(d), paused)
 	d.rest()
 	_, err := v.TakeTurn(ctx) // the probe, which keeps others off
 	ok(t, err)
@@ -144,7 +147,7 @@ func TestBusyHostsAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	ctx := t.Context()
-	run := d.start("a", 30)
+	run := d.start("a", 5) // too few for a pause
 	w := d.worker()
 	v, pages := d.visit(w, run.ID, 1)
 	pushed := func() { d.exec("UPDATE tabfarm_internal.host SET pushed_until = now(), next_start = now()") }
@@ -190,6 +193,13 @@ func TestTryHosts(t *testing.T) {
 	_ = noVisit(t, w, run.ID)
 	ok(t, d.TryHosts(ctx, run.ID))
 	v, _ = d.visit(w, run.ID, 1)
+	_, err := v.TakeTurn(ctx) // the probe, which its worker does not survive
+	ok(t, err)
+	_ = noVisit(t, w, run.ID)
+	ok(t, d.TryHosts(ctx, run.ID))
+	if wait, err := v.TakeTurn(ctx); wait > 0 || err != nil {
+		t.Errorf("a second probe by hand waits %s, %v", wait, err)
+	}
 	if p := fail(t, v, 1); !p.Begins || !near(p.Paused, 2*time.Minute) {
 		t.Errorf("the probe failed: %+v", p)
 	}
