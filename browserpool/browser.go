@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
@@ -33,6 +34,7 @@ type slot struct {
 	lock    chan struct{} // capacity 1: holds starts and current
 	starts  int
 	current *chrome
+	shown   atomic.Pointer[chrome] // current, for Stats, who must not wait for a start
 }
 
 func newSlot(p *Pool, n int) *slot {
@@ -55,6 +57,7 @@ func (s *slot) get(ctx context.Context) (*chrome, error) {
 		s.pool.log.Warn("browser restarts", "browser", s.n, "exit", s.current.exitErr)
 		s.pool.stats.restarts.Add(1)
 		s.current = nil
+		s.shown.Store(nil)
 	}
 	s.starts++
 	p := s.pool
@@ -65,6 +68,7 @@ func (s *slot) get(ctx context.Context) (*chrome, error) {
 	}
 	p.stats.starts.Add(1)
 	s.current = &chrome{process: proc, pool: p, groups: map[string]*group{}, lock: make(chan struct{}, 1)}
+	s.shown.Store(s.current)
 	return s.current, nil
 }
 

@@ -47,8 +47,10 @@ func (c Config) check() error {
 	return nil
 }
 
-// Stats counts what a pool has done since New.
+// Stats counts what a pool has done since New, and what it has now.
 type Stats struct {
+	Tabs, TabsBusy  int   // tabs in all, and those that are lent
+	Browsers        int   // browser processes that live
 	Pages           int64 // Open calls that reached a tab
 	TabsReplaced    int64 // tabs that could not be made whole and were made anew
 	TabsRecycled    int64 // tabs that were made anew after their share of pages

@@ -152,6 +152,9 @@ func TestCrashes(t *testing.T) {
 			t.Run(name+path, func(t *testing.T) {
 				err := p.Do(t.Context(), func(tab *browserpool.Tab) error {
 					pgid := tab.BrowserPID()
+					if s := p.Stats(); s.Tabs != 1 || s.TabsBusy != 1 || s.Browsers != 1 {
+						t.Errorf("with its tab lent: stats are %+v", s)
+					}
 					took, err := struck(t, tab, s.URL+path, arrived, func() { strike(t, tab) })
 					// A renderer that is told to crash while its page's answer is
 					// waited for does so later; then the deadline ends the page.
@@ -173,7 +176,7 @@ func TestCrashes(t *testing.T) {
 			})
 		}
 	}
-	if s := p.Stats(); s.BrowserRestarts != 4 || s.BrowserStarts != 5 {
+	if s := p.Stats(); s.BrowserRestarts != 4 || s.BrowserStarts != 5 || s.TabsBusy != 0 {
 		t.Errorf("stats are %+v", s)
 	}
 }
@@ -248,6 +251,9 @@ func TestCloseUnderLoad(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("closed after %v", time.Since(start).Round(time.Millisecond))
+	if s := p.Stats(); s.Tabs != tabs || s.Browsers != 0 {
+		t.Errorf("of a closed pool: stats are %+v", s)
+	}
 	wg.Wait()
 	close(pids)
 	for pid := range pids {

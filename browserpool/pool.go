@@ -118,10 +118,18 @@ func (p *Pool) Size() (processes, tabs int) { return len(p.slots), p.tabs }
 // Browser is the binary that the pool runs.
 func (p *Pool) Browser() Browser { return p.binary }
 
-// Stats counts what the pool has done so far.
+// Stats counts what the pool has done so far. It waits for nobody, so it may be
+// asked often.
 func (p *Pool) Stats() Stats {
 	c := &p.stats
+	living := 0
+	for _, s := range p.slots {
+		if b := s.shown.Load(); b != nil && b.alive() {
+			living++
+		}
+	}
 	return Stats{
+		Tabs: p.tabs, TabsBusy: p.tabs - len(p.free), Browsers: living,
 		Pages: c.pages.Load(), TabsReplaced: c.replaced.Load(), TabsRecycled: c.recycled.Load(),
 		BrowserStarts: c.starts.Load(), BrowserRestarts: c.restarts.Load(),
 		Refused: c.refused.Load(), Timeouts: c.timeouts.Load(), Crashes: c.crashes.Load(),

@@ -18,6 +18,8 @@ import (
 type SubmitOptions struct {
 	New   bool // start over although an unfinished run of the same recipe exists
 	Limit int  // only the first Limit pages; 0 is all
+
+	queue bool // for the workers; else this process works on it
 }
 
 // Submission is the run that Submit found or made.
@@ -27,7 +29,8 @@ type Submission struct {
 	Resumed    bool  // an unfinished run of the unchanged recipe goes on
 	Superseded int64 // older run that was closed for this one, 0 for none
 	Finished   int   // pages already finished, when resumed
-	Total      int   // pages of the run
+	Total      int   // pages of the run, as many as were planned so far
+	Planned    bool  // no source has more pages
 }
 
 // Plan is what a recipe would do.
@@ -56,7 +59,8 @@ type Event struct {
 	Message string
 	Rows    int           // stored of this page, all tables together
 	Proof   extract.Proof // weakest proof of its tables
-	Took    time.Duration
+	Took    time.Duration // of this try
+	Phases  Phases        // of it
 	Retry   time.Duration // > 0: the page is tried again after this time; it has not ended
 	Last    bool          // the page has ended
 	Failed  bool          // it counts as failed; an empty page may be accepted
@@ -83,6 +87,7 @@ type Summary struct {
 	Tables    []TableSummary // in the order of the recipe
 	Failures  []Failure      // at most 20, the most frequent outcome first
 	Warnings  []string       // what no page is to blame for, in words
+	Problem   string         // why the sources could not be read to their end, "" where they were
 	Seconds   float64
 }
 

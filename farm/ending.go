@@ -367,7 +367,7 @@ type another struct {
 // again says whether a failed page is tried once more, and after how long: 2 s, 4 s,
 // 8 s and so on, each less up to a half by chance. A busy host costs no try at
 // first, a paused one none at all: the end of the pauses bounds it.
-func (w *work) again(p store.Page, e *ending, h store.Patience) (another, bool) {
+func (w *work) again(p store.Page, e *ending, h store.Treatment) (another, bool) {
 	retries := w.recipe.Polite.Retries
 	if !e.again || retries == 0 || h.GiveUp {
 		return another{}, false

@@ -97,17 +97,17 @@ func TestTryAgainByKind(t *testing.T) {
 		if e.outcome != tt.outcome || e.again != tt.again || e.host != tt.host {
 			t.Errorf("%s: outcome %s, again %v, host %d; want %s, %v, %d", tt.name, e.outcome, e.again, e.host, tt.outcome, tt.again, tt.host)
 		}
-		next, again := w.again(store.Page{Attempt: 1}, e, store.Patience{})
+		next, again := w.again(store.Page{Attempt: 1}, e, store.Treatment{})
 		if again != tt.again || next.free != (again && !tt.costs) {
 			t.Errorf("%s: tried again: %v, free: %v", tt.name, again, next.free)
 		}
-		if _, again = w.again(store.Page{Attempt: 4, Pushed: freePushes}, e, store.Patience{}); again {
+		if _, again = w.again(store.Page{Attempt: 4, Pushed: freePushes}, e, store.Treatment{}); again {
 			t.Errorf("%s: tried again after all tries", tt.name)
 		}
-		if _, again = w.again(store.Page{Attempt: 1}, e, store.Patience{GiveUp: true}); again {
+		if _, again = w.again(store.Page{Attempt: 1}, e, store.Treatment{GiveUp: true}); again {
 			t.Errorf("%s: tried again although the host is given up", tt.name)
 		}
-		next, again = w.again(store.Page{Attempt: 4}, e, store.Patience{Paused: time.Minute})
+		next, again = w.again(store.Page{Attempt: 4}, e, store.Treatment{Paused: time.Minute})
 		if again != tt.again || again && !next.free {
 			t.Errorf("%s: while the host is paused: %+v, %v", tt.name, next, again)
 		}
@@ -116,7 +116,7 @@ func TestTryAgainByKind(t *testing.T) {
 		t.Errorf("the API's Retry-After is %s", push)
 	}
 	w.recipe.Polite.Retries = 0
-	if _, again := w.again(store.Page{Attempt: 1}, status(503), store.Patience{Paused: time.Minute}); again {
+	if _, again := w.again(store.Page{Attempt: 1}, status(503), store.Treatment{Paused: time.Minute}); again {
 		t.Error("retries: 0 is tried again")
 	}
 }

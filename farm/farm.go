@@ -21,10 +21,13 @@ type Store interface {
 	StartRun(ctx context.Context, n store.NewRun) (store.Run, error)
 	OpenRun(ctx context.Context, recipe string) (store.Run, bool, error)
 	RunByID(ctx context.Context, id int64) (store.Run, error)
+	RunState(ctx context.Context, id int64) (string, error)
+	ResumeRun(ctx context.Context, id int64) error
 	EndRun(ctx context.Context, id int64, state string) error
 	CancelRun(ctx context.Context, id int64) error
-	Reopen(ctx context.Context, id int64, outcomes []string) (int, error)
+	Reopen(ctx context.Context, id int64, outcomes []string, beside bool) (int, error)
 	Progress(ctx context.Context, id int64) (store.Progress, error)
+	OpenPages(ctx context.Context, id int64, most int) (int, error)
 	SetPace(ctx context.Context, id int64, host string, p store.Pace) error
 	TryHosts(ctx context.Context, run int64) error
 	AskRobots(ctx context.Context, host string, long time.Duration) (store.Robots, bool, error)
@@ -35,6 +38,12 @@ type Store interface {
 	Links(ctx context.Context, id int64) ([]store.KindLinks, error)
 	Pages(ctx context.Context, f store.PageFilter) ([]store.PageInfo, error)
 	Earlier(ctx context.Context, p store.Page) (store.Earlier, bool, error)
+	PutSchedule(ctx context.Context, n store.NewSchedule) (time.Time, error)
+	DropSchedule(ctx context.Context, recipe string) (bool, error)
+	Schedules(ctx context.Context) ([]store.ScheduleInfo, error)
+	DueSchedules(ctx context.Context) ([]store.Schedule, error)
+	NextDue(ctx context.Context) (time.Time, error)
+	PassDue(ctx context.Context, d store.Due, note string) error
 }
 
 // Config is what a Farm works with.

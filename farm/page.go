@@ -1,7 +1,6 @@
 package farm
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,18 +19,18 @@ import (
 // one that stops the visit; how the page itself ended is in the database.
 func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded func()) error {
 	defer loaded()
-	start := time.Now()
+	watch := &stopwatch{start: time.Now()}
 	kind, err := kindOf(w.recipe, p.Kind)
 	if err != nil {
 		return err
 	}
 	known, err := w.farm.secrets(kind)
 	if err != nil {
-		return err
+		return &lackError{err}
 	}
-	end, err := w.allowed(ctx, p)
+	end, err := w.allowed(ctx, v, p)
 	if err != nil {
-		return errors.Join(err, w.giveBack(ctx, v, p))
+		return errors.Join(passing(err), giveBack(ctx, v, p))
 	}
 	var rows *pageRows
 	if end == nil {
@@ -39,15 +38,14 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		if err != nil {
 			return err
 		}
-		answer, failed, err := w.open(ctx, v, request)
+		answer, failed, err := w.open(ctx, v, request, watch)
 		loaded()
-		switch {
-		case errors.Is(err, errLater):
-			return w.giveBack(ctx, v, p)
-		case ctx.Err() != nil || err != nil:
-			return errors.Join(err, w.giveBack(ctx, v, p))
+		if ctx.Err() != nil || err != nil {
+			return errors.Join(passing(err), giveBack(ctx, v, p))
 		}
+		reading := time.Now()
 		rows, end = read(answer, failed, kind, p.Vars, request.Timeout)
+		watch.Type += time.Since(reading)
 		end.hide(known)
 	}
 	host, err := w.judge(ctx, v, end)
@@ -55,16 +53,19 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		end, err = rows.follow(ctx, w.recipe, w.inputs, p.URL, w.run.StartedAt)
 	}
 	if err != nil {
-		return errors.Join(err, w.giveBack(ctx, v, p))
+		return errors.Join(err, giveBack(ctx, v, p))
 	}
 	if end == nil {
 		end = success(rows)
+	}
+	if end.outcome == RefusedAddress && w.foreign() {
+		return &lackError{errors.New(end.message)}
 	}
 	end.hide(known)
 	w.recall(ctx, p, end)
 	if end.failed() {
 		if next, again := w.again(p, end, host); again {
-			return w.retry(ctx, v, p, end, next, host)
+			return w.retry(ctx, v, p, end, next, host, watch)
 		}
 		rows = nil
 		if end.host == busy && p.Pushed > 0 {
@@ -73,10 +74,10 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	}
 	if host.GiveUp {
 		if err := w.giveUp(ctx, v, end); err != nil {
-			return errors.Join(err, w.giveBack(ctx, v, p))
+			return errors.Join(err, giveBack(ctx, v, p))
 		}
 	}
-	return w.finish(ctx, v, p, end, rows, start)
+	return w.finish(ctx, v, p, end, rows, watch)
 }
 
 // pageRows is what was read of one page: its rows before their types, and its links.
@@ -91,11 +92,16 @@ type pageRows struct {
 
 // allowed asks whether the host may be asked at this pace, then its robots.txt,
 // and slows the host down where that asks for it. The error is no fault of the page.
-func (w *work) allowed(ctx context.Context, p store.Page) (*ending, error) {
+// To fetch robots.txt takes the host's turn.
+func (w *work) allowed(ctx context.Context, v *store.Visit, p store.Page) (*ending, error) {
 	if end := w.paced(ctx, p.Host); end != nil || !w.recipe.Polite.ObeyRobots {
 		return end, nil
 	}
-	rules, err := w.farm.robots.rules(ctx, w.farm.Store, p.Host)
+	asked := false
+	rules, err := w.farm.robots.rules(ctx, w.farm.Store, p.Host, func() error {
+		asked = true
+		return ask(ctx, v)
+	})
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
@@ -105,6 +111,11 @@ func (w *work) allowed(ctx context.Context, p store.Page) (*ending, error) {
 	}
 	if end := rules.forbids(p); end != nil {
 		return end, nil
+	}
+	if asked { // the host answers: the page need not wait for what it would probe
+		if err := v.Answered(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if d := rules.delay(); d > w.recipe.Polite.Delay {
 		if _, done := w.slowed.LoadOrStore(p.Host, true); done {
@@ -121,12 +132,12 @@ func (w *work) allowed(ctx context.Context, p store.Page) (*ending, error) {
 
 // judge tells the host's row what the end of a page says of the host, and people
 // when the host is paused for it.
-func (w *work) judge(ctx context.Context, v *store.Visit, end *ending) (store.Patience, error) {
+func (w *work) judge(ctx context.Context, v *store.Visit, end *ending) (store.Treatment, error) {
 	if end == nil || end.host == answers {
-		return store.Patience{}, v.Answered(ctx)
+		return store.Treatment{}, v.Answered(ctx)
 	}
 	if end.host == unasked {
-		return store.Patience{}, nil
+		return store.Treatment{}, nil
 	}
 	host, err := v.Trouble(ctx, store.Trouble{Reason: string(end.outcome), Busy: end.host == busy, After: end.push})
 	if err != nil || !host.Begins {
@@ -158,17 +169,24 @@ func (w *work) giveUp(ctx context.Context, v *store.Visit, end *ending) error {
 // first and the clock is reserved only when it is due: a turn reserved before a
 // tab is free would be used late, and the next one would follow too soon.
 // failed is how the page failed to load; err is no fault of the page: the
-// database, a browser that does not start any more, or errLater.
-func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) (answer browserpool.Answer, failed, err error) {
-	r.Turn = func(ctx context.Context) error { return turn(ctx, v) }
+// database, or a browser that does not start any more.
+func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request, watch *stopwatch) (answer browserpool.Answer, failed, err error) {
+	r.Turn = func(ctx context.Context) error { return watch.turns.during(func() error { return turn(ctx, v) }) }
 	for {
 		var wait time.Duration
+		asked := time.Now()
 		err = w.farm.Browser.Do(ctx, func(tab *browserpool.Tab) error {
+			lent := time.Now()
+			watch.Tab += lent.Sub(asked)
 			var err error
-			if wait, err = v.TakeTurn(ctx); err != nil || wait > 0 {
+			wait, err = v.TakeTurn(ctx)
+			opened := time.Now()
+			watch.Host += opened.Sub(lent)
+			if err != nil || wait > 0 {
 				return err
 			}
 			answer, failed = tab.Open(ctx, r)
+			watch.loaded(opened)
 			return nil
 		})
 		if errors.Is(failed, browserpool.ErrNoBrowser) || errors.Is(failed, browserpool.ErrClosed) {
@@ -177,20 +195,43 @@ func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request) 
 		if wait == 0 || err != nil {
 			return answer, failed, err
 		}
-		if wait > time.Second { // a shorter one is always worth it
-			if near, err := v.Near(ctx); err != nil || !near {
-				return answer, nil, cmp.Or(err, errLater)
-			}
+		if wait > store.Patience {
+			return answer, nil, errFar
 		}
+		waiting := time.Now()
 		if err := sleep(ctx, wait); err != nil {
 			return answer, nil, err
 		}
+		watch.Host += time.Since(waiting)
 	}
 }
 
-// errLater: the host is paused, or asked to be left alone. The page is given back,
-// for a page that is held so long would keep the run from being stopped.
-var errLater = errors.New("the host's turn is far")
+// errFar says that the host's turn is so far off that the visit ends meanwhile.
+var errFar = errors.New("the host's turn is far off")
+
+// passing is an error that ends the visit, without what only ends the page's try.
+func passing(err error) error {
+	if errors.Is(err, errFar) {
+		return nil
+	}
+	return err
+}
+
+// ask waits for the host's turn and takes it, unless it is far off.
+func ask(ctx context.Context, v *store.Visit) error {
+	for {
+		wait, err := v.TakeTurn(ctx)
+		if err != nil || wait == 0 {
+			return err
+		}
+		if wait > store.Patience {
+			return errFar
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
 
 // turn waits for the host's clock and takes it, for a page that goes on asking
 // its host for more. Such a page shows that the host answers.
@@ -226,30 +267,30 @@ func (w *work) request(kind *recipe.Kind, p store.Page, known secrets) (browserp
 // finish stores how a page ended, and its rows with it. Rows that the database
 // refuses end the page as store_failed, keys that do not take the table's types
 // as bad_value; nothing of such a page is stored.
-func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *ending, rows *pageRows, start time.Time) error {
+func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *ending, rows *pageRows, watch *stopwatch) error {
 	result := func() store.PageResult {
 		return store.PageResult{
 			Page: p, Outcome: string(end.outcome), Message: end.message, OK: !end.failed(),
-			Proof: string(end.proof), StatedTotal: end.total, Rows: end.rows, Seconds: time.Since(start).Seconds(),
+			Proof: string(end.proof), StatedTotal: end.total, Rows: end.rows, Seconds: watch.took().Seconds(),
 		}
 	}
-	added, err := w.save(ctx, v, result(), rows)
+	added, err := w.save(ctx, v, result(), rows, watch)
 	if refusal := refused(err); refusal != nil {
 		end = refusal
-		added, err = w.save(ctx, v, result(), nil)
+		added, err = w.save(ctx, v, result(), nil, watch)
 	}
 	switch {
 	case errors.Is(err, store.ErrFenced):
 		return nil // the page is another worker's now, and will be counted there
 	case err != nil && ctx.Err() != nil:
-		return w.giveBack(ctx, v, p)
+		return giveBack(ctx, v, p)
 	case err != nil:
 		return err
 	}
 	w.types.ended(added)
 	w.tell(Event{
 		Address: p.Address, Outcome: end.outcome, Message: end.message, Rows: end.rows,
-		Proof: end.proof, Took: time.Since(start), Last: true, Failed: end.failed(), Found: added,
+		Proof: end.proof, Took: watch.took(), Phases: watch.Phases, Last: true, Failed: end.failed(), Found: added,
 	})
 	return nil
 }
@@ -257,7 +298,7 @@ func (w *work) finish(ctx context.Context, v *store.Visit, p store.Page, end *en
 // save types the rows and stores them, and the pages that its links lead to, with
 // the page's end in one transaction. added is how many pages are pending by it.
 // When another page changed the table in between, the rows are typed again.
-func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, rows *pageRows) (added int, err error) {
+func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, rows *pageRows, watch *stopwatch) (added int, err error) {
 	found, links, err := w.found(rows)
 	if err != nil {
 		return 0, err
@@ -265,13 +306,17 @@ func (w *work) save(ctx context.Context, v *store.Visit, r store.PageResult, row
 	r.Links = links
 	for tries := 0; ; tries++ {
 		if rows != nil {
+			typing := time.Now()
 			writes, err := w.types.typed(ctx, rows)
+			watch.Type += time.Since(typing)
 			if err != nil {
 				return 0, err
 			}
 			r.Tables = writes
 		}
+		storing := time.Now()
 		_, added, err = v.FinishFinding(ctx, r, found)
+		watch.Store += time.Since(storing)
 		if !errors.Is(err, store.ErrContract) || tries == contractTries {
 			return added, err
 		}
@@ -296,7 +341,7 @@ func refused(err error) *ending {
 }
 
 // retry puts a page back for later.
-func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, next another, host store.Patience) (err error) {
+func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, next another, host store.Treatment, watch *stopwatch) (err error) {
 	if next.free {
 		err = v.Wait(ctx, p.ID, next.wait, next.pushed, string(end.outcome), end.message)
 	} else {
@@ -308,12 +353,12 @@ func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *end
 	case err != nil:
 		return err
 	}
-	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: max(next.wait, host.Push, host.Paused)})
+	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: max(next.wait, host.Push, host.Paused), Took: watch.took(), Phases: watch.Phases})
 	return nil
 }
 
 // giveBack returns a page that was interrupted; the try does not count.
-func (w *work) giveBack(ctx context.Context, v *store.Visit, p store.Page) error {
+func giveBack(ctx context.Context, v *store.Visit, p store.Page) error {
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	if err := v.GiveBack(bye, p.ID); err != nil && !errors.Is(err, store.ErrFenced) {

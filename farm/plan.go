@@ -52,17 +52,12 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	if unfinished && !o.New && bytes.Equal(open.Hash, hash) {
 		return f.goOn(ctx, open)
 	}
-	file, err := filepath.Abs(r.File)
+	n, err := f.newRun(ctx, r, in, hash, o.Limit)
 	if err != nil {
-		return Submission{}, fmt.Errorf("find recipe %q: %w", r.File, err)
+		return Submission{}, err
 	}
-	run, err := f.Store.StartRun(ctx, store.NewRun{
-		Recipe: r.Name, File: file, Text: r.Text, Files: in.files, Hash: hash, Limit: o.Limit,
-		Supersede: unfinished,
-		Tables:    tableOwners(r),
-		Pages:     f.newPages(ctx, r, in, o.Limit),
-		Hosts:     func(string) store.Pace { return paceOf(r) },
-	})
+	n.Supersede, n.Attached = unfinished, !o.queue
+	run, err := f.Store.StartRun(ctx, n)
 	if err != nil {
 		return Submission{}, err
 	}
@@ -70,11 +65,36 @@ func (f *Farm) Submit(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (S
 	if err != nil {
 		return Submission{}, err
 	}
-	s := Submission{RunID: run.ID, Recipe: r.Name, Total: p.Total}
+	s := Submission{RunID: run.ID, Recipe: r.Name, Total: p.Total, Planned: run.Planned}
 	if unfinished {
 		s.Superseded = open.ID
 	}
 	return s, nil
+}
+
+// Queue is Submit for the workers: nobody has to wait for the run. A stopped run
+// goes on.
+func (f *Farm) Queue(ctx context.Context, r *recipe.Recipe, o SubmitOptions) (Submission, error) {
+	o.queue = true
+	s, err := f.Submit(ctx, r, o)
+	if err != nil || !s.Resumed {
+		return s, err
+	}
+	return s, f.Store.ResumeRun(ctx, s.RunID)
+}
+
+// newRun is what a run of a recipe is made of.
+func (f *Farm) newRun(ctx context.Context, r *recipe.Recipe, in *inputs, hash []byte, limit int) (store.NewRun, error) {
+	file, err := filepath.Abs(r.File)
+	if err != nil {
+		return store.NewRun{}, fmt.Errorf("find recipe %q: %w", r.File, err)
+	}
+	return store.NewRun{
+		Recipe: r.Name, File: file, Text: r.Text, Files: in.files, Hash: hash, Limit: limit, Priority: r.Priority,
+		Tables: tableOwners(r),
+		Pages:  f.newPages(ctx, r, in, limit, time.Now()),
+		Hosts:  func(string) store.Pace { return paceOf(r) },
+	}, nil
 }
 
 // Resume makes an older unfinished run go on.
@@ -105,7 +125,7 @@ func (f *Farm) goOn(ctx context.Context, run store.Run) (Submission, error) {
 	if err != nil {
 		return Submission{}, err
 	}
-	return Submission{RunID: run.ID, Recipe: run.Recipe, Resumed: true, Finished: p.Done + p.Failed, Total: p.Total}, nil
+	return Submission{RunID: run.ID, Recipe: run.Recipe, Resumed: true, Finished: p.Done + p.Failed, Total: p.Total, Planned: run.Planned}, nil
 }
 
 // Retry opens the failed pages of a run again, those with the given outcomes or
@@ -122,7 +142,7 @@ func (f *Farm) Retry(ctx context.Context, runID int64, outcomes []Outcome) (Subm
 	for i, o := range outcomes {
 		words[i] = string(o)
 	}
-	n, err := f.Store.Reopen(ctx, runID, words)
+	n, err := f.Store.Reopen(ctx, runID, words, mayOverlap(run))
 	if err != nil {
 		return Submission{}, 0, err
 	}
@@ -149,7 +169,7 @@ func (f *Farm) Plan(ctx context.Context, r *recipe.Recipe, offline bool) (Plan, 
 	}
 	plan := Plan{Links: r.HasLinks()}
 	at := map[string]int{}
-	for p, err := range f.newPages(ctx, r, in, 0) {
+	for p, err := range f.newPages(ctx, r, in, 0, time.Now()) {
 		if err != nil {
 			return Plan{}, err
 		}
@@ -165,7 +185,7 @@ func (f *Farm) Plan(ctx context.Context, r *recipe.Recipe, offline bool) (Plan, 
 	for i := range plan.Hosts {
 		h := &plan.Hosts[i]
 		if !offline && r.Polite.ObeyRobots {
-			if rules, err := f.robots.rules(ctx, nil, h.Host); err == nil { // an unreachable host is told when it is run
+			if rules, err := f.robots.rules(ctx, nil, h.Host, nil); err == nil { // an unreachable host is told when it is run
 				h.Delay = max(h.Delay, rules.delay())
 			}
 		}
@@ -186,12 +206,12 @@ func (offlineInputs) Query(context.Context, string) ([]string, [][]string, error
 	return nil, nil, fmt.Errorf("sql is not run with --offline")
 }
 
-// newPages streams the pages of a recipe, at most limit (0: all).
-func (f *Farm) newPages(ctx context.Context, r *recipe.Recipe, in recipe.Inputs, limit int) iter.Seq2[store.NewPage, error] {
+// newPages streams the pages of a recipe, at most limit (0: all), as of a moment.
+func (f *Farm) newPages(ctx context.Context, r *recipe.Recipe, in recipe.Inputs, limit int, now time.Time) iter.Seq2[store.NewPage, error] {
 	return func(yield func(store.NewPage, error) bool) {
 		fail := func(err error) { yield(store.NewPage{}, &PlanError{Recipe: r.Name, Err: err}) }
 		paced := map[string]bool{}
-		n, now := 0, time.Now()
+		n := 0
 		for i := range r.Kinds {
 			for a, err := range r.Expand(ctx, &r.Kinds[i], in, now) {
 				if err != nil {

@@ -24,9 +24,6 @@ const (
 	// may make it longer, up to robotsLongest.
 	robotsClosed  = time.Minute
 	robotsLongest = 5 * time.Minute
-	// robotsGone is how long it holds that there was no answer: for those who waited
-	// for the same one.
-	robotsGone = time.Second
 	// robotsMemory is how long the copy of this process is used before the database
 	// is asked.
 	robotsMemory = 5 * time.Minute
@@ -67,8 +64,9 @@ func newRobots(c *http.Client) *robots { return &robots{client: c, hosts: map[st
 
 // rules gives the rules of a host (scheme://name:port), from the store where there
 // is one, so that of many workers one asks the host. That the host gives no answer
-// is in the rules; the error says that it may not be asked, or is the store's.
-func (r *robots) rules(ctx context.Context, s robotsStore, host string) (*robotsRules, error) {
+// is in the rules; the error says that it may not be asked, or is the store's or that
+// of turn, which is called before the host is asked.
+func (r *robots) rules(ctx context.Context, s robotsStore, host string, turn func() error) (*robotsRules, error) {
 	r.mu.Lock()
 	h := r.hosts[host]
 	if h == nil {
@@ -82,7 +80,7 @@ func (r *robots) rules(ctx context.Context, s robotsStore, host string) (*robots
 	if h.rules != nil && time.Now().Before(h.rules.until) {
 		return h.rules, nil
 	}
-	got, err := r.kept(ctx, s, host)
+	got, err := r.kept(ctx, s, host, turn)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +93,7 @@ func (r *robots) rules(ctx context.Context, s robotsStore, host string) (*robots
 
 // kept gives the file that the store keeps. Where it is to be fetched, it is by
 // whom the store chooses; the others look for it until then.
-func (r *robots) kept(ctx context.Context, s robotsStore, host string) (store.Robots, error) {
+func (r *robots) kept(ctx context.Context, s robotsStore, host string, turn func() error) (store.Robots, error) {
 	if s == nil {
 		return r.fetch(ctx, host)
 	}
@@ -110,7 +108,10 @@ func (r *robots) kept(ctx context.Context, s robotsStore, host string) (store.Ro
 			}
 			continue
 		}
-		if got, err = r.fetch(ctx, host); err == nil {
+		if err = turn(); err == nil {
+			got, err = r.fetch(ctx, host)
+		}
+		if err == nil {
 			return got, s.KeepRobots(ctx, host, got)
 		}
 		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
@@ -134,7 +135,7 @@ func (r *robots) fetch(ctx context.Context, host string) (store.Robots, error) {
 	case errors.Is(err, errRedirects): // RFC 9309, 2.3.1.2: as if there were none
 		return store.Robots{Status: http.StatusNotFound, Fresh: robotsFresh}, nil
 	}
-	return store.Robots{Failure: cause(err).Error(), Fresh: robotsGone}, nil
+	return store.Robots{Failure: cause(err).Error()}, nil // whoever comes next asks again
 }
 
 func (r *robots) get(ctx context.Context, host string) (store.Robots, error) {
@@ -195,7 +196,7 @@ func (r *robotsRules) denies(rawURL string) string {
 // file keeps all out, the host is left alone for as long as that holds.
 func (r *robotsRules) forbids(p store.Page) *ending {
 	if r.failure != "" {
-		return &ending{outcome: Unreachable, message: fmt.Sprintf("robots.txt of %s cannot be had: %s", p.Host, r.failure), again: true, host: fails, push: 2 * robotsGone}
+		return &ending{outcome: Unreachable, message: fmt.Sprintf("robots.txt of %s cannot be had: %s", p.Host, r.failure), again: true, host: fails}
 	}
 	reason := r.denies(p.URL)
 	if reason == "" {
@@ -203,7 +204,8 @@ func (r *robotsRules) forbids(p store.Page) *ending {
 	}
 	end := &ending{outcome: RobotsDenied, message: reason}
 	if closed(r.status) {
-		end.again, end.host, end.push = true, busy, max(time.Until(r.until), time.Second)
+		// Pages are claimed earlier than their turn by that, and asked about here.
+		end.again, end.host, end.push = true, busy, max(time.Until(r.until), 0)+store.Patience
 	}
 	return end
 }

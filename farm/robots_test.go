@@ -51,7 +51,7 @@ func TestRobots(t *testing.T) {
 			t.Cleanup(site.Close)
 			f := newTestFarm(t, Config{})
 			for range 2 {
-				rules, err := f.robots.rules(t.Context(), nil, site.URL)
+				rules, err := f.robots.rules(t.Context(), nil, site.URL, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -77,7 +77,7 @@ func TestRobotsOfAPrivateHostIsNotFetched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.robots.rules(t.Context(), nil, site.URL); err == nil {
+	if _, err := f.robots.rules(t.Context(), nil, site.URL, nil); err == nil {
 		t.Error("no error")
 	}
 }
@@ -103,7 +103,7 @@ func TestRobotsAreAskedForOnce(t *testing.T) {
 		for range 5 {
 			f := newTestFarm(t, Config{Store: s}) // as another process: nothing in memory
 			workers.Go(func() {
-				rules, err := f.robots.rules(t.Context(), s, site.URL)
+				rules, err := f.robots.rules(t.Context(), s, site.URL, func() error { return nil })
 				if err != nil {
 					t.Error(err)
 					return
@@ -143,7 +143,7 @@ func TestRobotsAreFreshFor(t *testing.T) {
 		"busy":               {status(503, "120"), 2 * time.Minute, true, false},
 		"too many":           {status(429, "99999"), 5 * time.Minute, true, false},
 		"redirects for ever": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, 24 * time.Hour, false, false},
-		"no answer":          {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, time.Second, false, true},
+		"no answer":          {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, false, true},
 	} {
 		site := serve(t, map[string]http.HandlerFunc{"/robots.txt": tt.answer})
 		got, err := newTestFarm(t, Config{}).robots.fetch(t.Context(), site.URL)

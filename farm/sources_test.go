@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,7 +19,7 @@ func (b *bench) plannedURLs(text string) []string {
 	b.t.Helper()
 	r := b.recipe("plan", text)
 	var urls []string
-	for p, err := range b.farm.newPages(b.t.Context(), r, b.farm.inputs(r), 0) {
+	for p, err := range b.farm.newPages(b.t.Context(), r, b.farm.inputs(r), 0, time.Now()) {
 		if err != nil {
 			b.t.Fatal(err)
 		}

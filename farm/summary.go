@@ -27,7 +27,7 @@ func (f *Farm) Summary(ctx context.Context, runID int64) (Summary, error) {
 	s := Summary{
 		RunID: run.ID, Recipe: run.Recipe, State: run.State,
 		Total: p.Total, Done: p.Done, Failed: p.Failed, Pending: p.Pending + p.Leased,
-		ByOutcome: map[Outcome]int{},
+		ByOutcome: map[Outcome]int{}, Problem: run.Problem,
 	}
 	if run.FinishedAt.After(run.StartedAt) { // it is zero while others still work at the run
 		s.Seconds = run.FinishedAt.Sub(run.StartedAt).Seconds()

@@ -106,7 +106,7 @@ func (f *Farm) tried(ctx context.Context, t TryRequest) (*recipe.Kind, store.New
 	if m := t.Recipe.Unsupported(); len(m) > 0 {
 		return nil, store.NewPage{}, m
 	}
-	for p, err := range f.newPages(ctx, t.Recipe, f.inputs(t.Recipe), 1) {
+	for p, err := range f.newPages(ctx, t.Recipe, f.inputs(t.Recipe), 1, time.Now()) {
 		if err != nil {
 			return nil, store.NewPage{}, err
 		}
@@ -121,7 +121,7 @@ func (f *Farm) tryRobots(ctx context.Context, rawURL string) *ending {
 	if err != nil {
 		return &ending{outcome: RefusedAddress, message: err.Error()}
 	}
-	rules, err := f.robots.rules(ctx, nil, host)
+	rules, err := f.robots.rules(ctx, nil, host, nil)
 	if err != nil {
 		return nil // the browser will say whether the host can be reached
 	}

@@ -203,7 +203,7 @@ func TestRobotsDenyARun(t *testing.T) {
 func TestUnsupportedKeysAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, demosite.Options{})
-	r := b.recipe("later", "urls: SITE/planets\nschedule: \"30 6 * * *\"\ntables: {planets: {from: table.figures, key: [planet]}}\n")
+	r := b.recipe("later", "urls: SITE/planets\ntables: {planets: {from: table.figures, key: [planet], gone: mark}}\n")
 	_, err := b.farm.Submit(t.Context(), r, SubmitOptions{})
 	var mistakes recipe.Mistakes
 	if !errors.As(err, &mistakes) || len(mistakes) != 1 {

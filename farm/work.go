@@ -3,8 +3,6 @@ package farm
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -12,226 +10,170 @@ import (
 	"github.com/tabfarm/tabfarm/store"
 )
 
-const (
-	// visitLasts is the length of a visit's turn at a host; it ends between pages only.
-	visitLasts = 20 * time.Second
-	// visitsPerTab bounds the visits of one worker: one that waits for its
-	// host's clock holds no tab.
-	visitsPerTab = 8
-	// finishing is how many pages of one visit may be on their way from the tab
-	// to the database; the types of a new table wait for its first pages.
-	finishing = 2 * samplePages
-	// lookAgain is how often a worker without work looks for some: other workers
-	// give pages back without telling.
-	lookAgain = 250 * time.Millisecond
-	// farewell is the time to tell the database what was not finished.
-	farewell = 5 * time.Second
-)
-
-// work is one worker at one run.
+// work is what a worker knows of one run.
 type work struct {
 	farm     *Farm
+	worker   *worker
 	run      store.Run
 	recipe   *recipe.Recipe
 	inputs   *inputs // of the recipe, with the run's copy of its files
-	worker   *store.Worker
 	types    *typing
 	sessions map[string]session // by the name in the recipe
-	drain    <-chan struct{}
-	freed    chan struct{} // a visit ended; capacity 1
-	slowed   sync.Map      // hosts whose robots.txt's crawl-delay is written down
-	owned    sync.Map      // hosts that may be asked without a pace
+	slowed   sync.Map           // hosts whose robots.txt's crawl-delay is written down
+	owned    sync.Map           // hosts that may be asked without a pace
 
-	mu    sync.Mutex // one watch call at a time
-	watch func(Event)
+	used  int       // visits that have it in hand; guarded by worker.mu
+	since time.Time // of the last use; guarded by worker.mu
 }
 
-// Work works on a run until every page of it has ended. When drain is closed the
-// pages in flight are finished and the run is left to go on later; when ctx ends
-// they are given back at once. Errors are those that stop a run: of the
-// database, of the browser; a page's own fate is in the database and in watch.
-func (f *Farm) Work(ctx context.Context, drain <-chan struct{}, runID int64, watch func(Event)) error {
-	run, err := f.Store.RunByID(ctx, runID)
+const (
+	// idleWork is how long a run is kept ready that no visit asked for.
+	idleWork = 5 * time.Minute
+	// avoided is for how long a worker leaves a run to others for which it lacks
+	// something.
+	avoided = time.Minute
+)
+
+// lackError says what this worker lacks for the pages of a run: a session, a
+// secret, the right to ask a host. Another worker may have it.
+type lackError struct{ err error }
+
+func (e *lackError) Error() string { return e.err.Error() }
+func (e *lackError) Unwrap() error { return e.err }
+
+// foreign says that another process came with the run, or this one with another
+// run: what the settings here refuse may be allowed there.
+func (w *work) foreign() bool {
+	if w.worker.own != 0 {
+		return w.worker.own != w.run.ID
+	}
+	return w.run.Attached
+}
+
+// open gives what is known of a run; release is called when the visit needs it no
+// more. Error: *lackError, and those of the database.
+func (w *worker) open(ctx context.Context, runID int64) (_ *work, release func(), err error) {
+	w.loading.Lock() // one is loaded at a time, and once
+	defer w.loading.Unlock()
+	w.mu.Lock()
+	known := w.runs[runID]
+	w.mu.Unlock()
+	if known == nil {
+		if known, err = w.load(ctx, runID); err != nil {
+			return nil, nil, err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.runs[runID] = known
+	known.used++
+	w.dropIdle()
+	return known, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		known.used--
+		known.since = time.Now()
+	}, nil
+}
+
+// dropIdle forgets runs that nobody asks for any more. Called with w.mu held.
+func (w *worker) dropIdle() {
+	for id, known := range w.runs {
+		if known.used == 0 && time.Since(known.since) > idleWork {
+			known.types.hurry() // ends its timers
+			delete(w.runs, id)
+		}
+	}
+}
+
+// load reads a run from the database, with all that its pages need.
+func (w *worker) load(ctx context.Context, runID int64) (*work, error) {
+	run, err := w.farm.Store.RunByID(ctx, runID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, err := recipe.Parse(run.File, run.Text)
 	if err != nil {
-		return fmt.Errorf("read recipe of run %d: %w", runID, err)
+		return nil, &lackError{err} // it was made by a newer tabfarm
 	}
-	sessions, err := f.loadSessions(r)
+	if m := r.Unsupported(); len(m) > 0 {
+		return nil, &lackError{m}
+	}
+	sessions, err := w.farm.loadSessions(r)
 	if err != nil {
-		return err
+		return nil, &lackError{err}
 	}
-	name, err := os.Hostname()
+	for i := range r.Kinds {
+		if _, err := w.farm.secrets(&r.Kinds[i]); err != nil {
+			return nil, &lackError{err}
+		}
+	}
+	in := w.farm.inputs(r)
+	in.files = run.Files // complete: they were read when the run began
+	known := &work{farm: w.farm, worker: w, run: run, recipe: r, inputs: in, sessions: sessions, types: newTyping(w.farm.Store, r)}
+	open, err := w.farm.Store.OpenPages(ctx, runID, samplePages)
 	if err != nil {
-		name = "unknown"
+		return nil, err
 	}
-	worker, err := f.Store.Register(ctx, fmt.Sprintf("%s/%d", name, os.Getpid()))
-	if err != nil {
-		return err
+	known.types.expect(open)
+	if isClosed(w.drain) {
+		known.types.hurry()
 	}
-	w := &work{
-		farm: f, run: run, recipe: r, inputs: f.inputs(r), worker: worker, sessions: sessions, drain: drain,
-		types: newTyping(f.Store, r), freed: make(chan struct{}, 1), watch: watch,
-	}
-	if w.watch == nil {
-		w.watch = func(Event) {}
-	}
-	w.inputs.files = run.Files // complete: they were read when the run began
-	err = w.loop(ctx)
-	w.types.hurry() // nobody waits any more; this ends its timers
-	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-	defer cancel()
-	return errors.Join(err, worker.Close(bye), w.end(bye))
+	return known, nil
 }
 
-// loop opens visits until no page is left, and waits for them.
-func (w *work) loop(ctx context.Context) error {
-	var watcher sync.WaitGroup
-	defer watcher.Wait() // after cancel, which ends it
+// visit is one bounded turn at one host, for pages of any run. Pages are opened
+// one after the other; what follows after the tab was given back goes on beside
+// the next page. The error is one that ends the worker.
+func (w *worker) visit(ctx context.Context, v *store.Visit) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watcher.Go(func() {
-		select {
-		case <-w.worker.Lost():
-			cancel(store.ErrWorkerLost)
-		case <-ctx.Done():
-		}
-	})
-	p, err := w.farm.Store.Progress(ctx, w.run.ID)
-	if err != nil {
-		return err
-	}
-	w.types.expect(p.Pending + p.Leased)
-
-	var visits sync.WaitGroup
-	defer visits.Wait()
-	places := make(chan struct{}, visitsPerTab*w.farm.Tabs)
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-w.drain:
-			w.types.hurry()
-			visits.Wait()
-			return context.Cause(ctx)
-		case places <- struct{}{}:
-		}
-		v, err := w.worker.OpenVisit(ctx, w.run.ID)
-		if err != nil {
-			<-places
-			done, err := w.idle(ctx, err)
-			if done || err != nil {
-				if err != nil {
-					cancel(err) // the visits in flight cannot be stored either
-				}
-				return err
-			}
-			continue
-		}
-		visits.Go(func() {
-			defer func() {
-				<-places
-				select {
-				case w.freed <- struct{}{}:
-				default:
-				}
-			}()
-			if err := guard(func() error { return w.visit(ctx, v) }); err != nil {
-				cancel(err)
-			}
-		})
-	}
-}
-
-// idle waits until there may be work again; done says that the run has no page left.
-func (w *work) idle(ctx context.Context, err error) (done bool, _ error) {
-	var nothing *store.NothingError
-	if !errors.As(err, &nothing) {
-		if ctx.Err() != nil {
-			return false, context.Cause(ctx)
-		}
-		return false, err
-	}
-	if nothing.Next.IsZero() && !nothing.Leased {
-		return true, nil
-	}
-	timer := time.NewTimer(lookAgain)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-w.drain:
-	case <-w.freed:
-	case <-timer.C:
-	}
-	return false, nil
-}
-
-// end writes down how the run stands when this worker leaves it.
-func (w *work) end(ctx context.Context) error {
-	p, err := w.farm.Store.Progress(ctx, w.run.ID)
-	if err != nil {
-		return err
-	}
-	state := store.RunDone
-	if p.Pending > 0 || p.Leased > 0 {
-		state = store.RunStopped
-	}
-	return w.farm.Store.EndRun(ctx, w.run.ID, state)
-}
-
-// visit is one bounded turn at one host. Pages are opened one after the other;
-// what follows after the tab was given back goes on beside the next page.
-func (w *work) visit(ctx context.Context, v *store.Visit) (err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
 	var pages sync.WaitGroup
-	defer func() {
-		pages.Wait()
-		cancel(nil)
-		bye, stop := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-		defer stop()
-		if cerr := v.Close(bye); cerr != nil && !errors.Is(cerr, store.ErrFenced) {
-			err = errors.Join(err, cerr)
-		}
-		if errors.Is(err, store.ErrFenced) {
-			err = nil // somebody else has this host now: nothing is lost
-		}
-	}()
 	places := make(chan struct{}, finishing)
-	for until := time.Now().Add(visitLasts); time.Now().Before(until); {
+	for until := time.Now().Add(visitLasts); time.Now().Before(until) && !isClosed(w.drain); {
 		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-w.drain:
-			return nil
 		case places <- struct{}{}:
+		case <-ctx.Done():
 		}
 		claimed, err := v.Claim(ctx, 1)
-		if ctx.Err() != nil {
-			return context.Cause(ctx) // what ended the visit, not that the claim ended with it
-		}
 		if err != nil {
-			return err
+			cancel(err)
 		}
-		if len(claimed) == 0 {
-			return nil
+		if ctx.Err() != nil || len(claimed) == 0 {
+			break
 		}
 		loaded := make(chan struct{})
 		pages.Go(func() {
 			defer func() { <-places }()
-			if err := guard(func() error { return w.page(ctx, v, claimed[0], sync.OnceFunc(func() { close(loaded) })) }); err != nil {
+			if err := guard(func() error { return w.take(ctx, v, claimed[0], sync.OnceFunc(func() { close(loaded) })) }); err != nil {
 				cancel(err)
 			}
 		})
 		<-loaded
 	}
-	return context.Cause(ctx)
+	pages.Wait()
+	switch err := context.Cause(ctx); {
+	case errors.Is(err, store.ErrFenced), errors.Is(err, context.DeadlineExceeded):
+		return nil // another has this host now, or the job's time is over: its pages were given back
+	default:
+		return err
+	}
 }
 
-func (w *work) tell(e Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e.RunID = w.run.ID
-	w.watch(e)
+// take finds the run of a claimed page and does the page. One for which this
+// worker lacks something is left to others.
+func (w *worker) take(ctx context.Context, v *store.Visit, p store.Page, loaded func()) error {
+	defer loaded()
+	known, release, err := w.open(ctx, p.RunID)
+	if err == nil {
+		defer release()
+		err = known.page(ctx, v, p, loaded)
+	}
+	var lack *lackError
+	if !errors.As(err, &lack) {
+		return err
+	}
+	v.Avoid(p.RunID, avoided)
+	w.farm.Log.Warn("this worker lacks what a run needs, and leaves it to others", "run", p.RunID, "cause", err)
+	return giveBack(ctx, v, p)
 }

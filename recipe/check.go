@@ -142,16 +142,15 @@ func (c *checker) header(o object, r *Recipe) {
 		}
 	}
 	if f, ok := o.get("priority"); ok {
-		n, fine := f.number(-maxNumber, maxNumber)
-		if r.Priority = n; fine && n != 0 {
-			f.later("priority")
-		}
+		r.Priority, _ = f.number(-maxPriority, maxPriority)
 	}
 	if f, ok := o.get("schedule"); ok {
 		r.Schedules = c.schedules(f.value, r.Timezone)
-		f.later("schedule")
 	}
 }
+
+// maxPriority bounds the priority of a recipe.
+const maxPriority = 1000
 
 var recipeName = regexp.MustCompile(`^[\pL\pN][\pL\pM\pN_.-]*$`)
 

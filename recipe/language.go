@@ -14,7 +14,7 @@ type recipeKeys struct {
 	Description shortText         `json:"description,omitempty" jsonschema_description:"What the recipe is for, in your words."`
 	Schedule    schedules         `json:"schedule,omitempty" jsonschema_description:"When it runs: a cron rule of five fields, a list of them, or {cron, from, until, overlap}."`
 	Timezone    shortText         `json:"timezone,omitempty" jsonschema_description:"Time zone of schedule and of today, as Europe/Berlin. Default: UTC."`
-	Priority    wholeNumber       `json:"priority,omitempty" jsonschema_description:"Runs of a higher number go first. Default: 0."`
+	Priority    wholeNumber       `json:"priority,omitempty" jsonschema_description:"Where several runs have pages on a host, those of a higher number go first. Default: 0."`
 	URLs        sources           `json:"urls,omitempty" jsonschema_description:"Where the pages are: one URL, or a list of URLs and sources. {name} stands for a value of with."`
 	With        variables         `json:"with,omitempty" jsonschema_description:"Values of the {variables}; all combinations are made, the last one varies fastest."`
 	Page        *pageKeys         `json:"page,omitempty" jsonschema_description:"How a page is opened and when it is ready. With pages: the defaults of every kind."`
@@ -134,9 +134,9 @@ type politeKeys struct {
 
 type scheduleKeys struct {
 	Cron    cronText    `json:"cron" jsonschema_description:"A cron rule: minute, hour, day, month, weekday."`
-	From    scalarText  `json:"from,omitempty" jsonschema_description:"No run before this time, as 2026-11-03T19:00."`
-	Until   scalarText  `json:"until,omitempty" jsonschema_description:"No run after this time."`
-	Overlap overlapWord `json:"overlap,omitempty" jsonschema_description:"What to do when the run before is not done. Default: skip."`
+	From    scalarText  `json:"from,omitempty" jsonschema_description:"No time of the rule before this one, as 2026-11-03T19:00."`
+	Until   scalarText  `json:"until,omitempty" jsonschema_description:"No time of the rule after this one."`
+	Overlap overlapWord `json:"overlap,omitempty" jsonschema_description:"What to do while the run before is still going. Default: skip."`
 }
 
 // The closed sets of words. What stands first is the default.

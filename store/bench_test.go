@@ -56,6 +56,30 @@ func BenchmarkFinish(b *testing.B) {
 	}
 }
 
+// BenchmarkDepth looks at the queue while few and while very many pages wait, on
+// one host and on many: the cost must not grow with them.
+func BenchmarkDepth(b *testing.B) {
+	for _, c := range []struct{ pages, hosts int }{{1000, 1}, {1_000_000, 1}, {1_000_000, 20_000}} {
+		b.Run(fmt.Sprintf("pages=%d/hosts=%d", c.pages, c.hosts), func(b *testing.B) {
+			d := open(b)
+			run := d.start("recipe", 1)
+			d.exec("INSERT INTO tabfarm_internal.host (host) SELECT 'https://' || n || '.example' FROM generate_series(1, $1::integer) n", c.hosts)
+			d.exec("INSERT INTO tabfarm_internal.run_host (run_id, host, delay, concurrency) SELECT $1, host, '1 s', 1 FROM tabfarm_internal.host ON CONFLICT DO NOTHING", run.ID)
+			d.exec(`INSERT INTO tabfarm_internal.page (run_id, kind, host, url, address, address_hash)
+SELECT $1, '', 'https://' || 1 + n % $3::integer || '.example', '', '', decode(md5(n::text), 'hex') FROM generate_series(1, $2::integer) n`, run.ID, c.pages, c.hosts)
+			d.exec("ANALYZE tabfarm_internal.page")
+			b.ResetTimer()
+			for range b.N {
+				depth, err := d.Depth(b.Context())
+				ok(b, err)
+				if depth.Hosts != min(c.hosts+1, store.HostsCap) || depth.Pages != min(c.pages+1, store.PagesCap) {
+					b.Fatalf("%+v", depth)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkClaim claims a page where three runs share a host, and gives it back.
 // The times for a thousand and a million pending pages are to be alike.
 func BenchmarkClaim(b *testing.B) {

@@ -155,14 +155,13 @@ func TestViewsAreDocumented(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	want(t, d.text("select string_agg(relname, ' ' order by relname) from pg_class where relnamespace = 'tabfarm'::regnamespace and relkind = 'v'"),
-		"hosts pages problems rejected runs tables\n")
+		"hosts pages problems rejected runs schedules tables\n")
 	want(t, d.text(`select c.relname, a.attname from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
 where c.relnamespace = 'tabfarm'::regnamespace and (c.relkind <> 'v' or coalesce(col_description(c.oid, a.attnum), '') = '' or coalesce(obj_description(c.oid), '') = '')`), "")
 	for view, columns := range map[string]string{
 		"pages":    "run recipe url variables outcome message rows proof stated_total attempts seconds started_at finished_at",
 		"tables":   "name recipe key rows last_ok_run last_ok_at",
 		"rejected": "table key column text reason page",
-		"hosts":    "host pages_waiting delay concurrency next_start failures reason paused_until",
 	} {
 		want(t, get[string](d, "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = ('tabfarm.' || $1)::regclass AND attnum > 0", view), columns)
 	}

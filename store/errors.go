@@ -55,22 +55,6 @@ type ErrVersion struct{ Text string }
 
 func (e *ErrVersion) Error() string { return e.Text }
 
-// NothingError says that no slot can be handed out now.
-type NothingError struct {
-	Next   time.Time // when to look again; zero when no page is pending
-	Leased bool      // pages are in the hands of visits and may come back
-}
-
-func (e *NothingError) Error() string {
-	switch {
-	case !e.Next.IsZero():
-		return "no page is due before " + e.Next.Format(time.RFC3339)
-	case e.Leased:
-		return "the last pages are in other hands"
-	}
-	return "no page is left"
-}
-
 // OwnershipError says why a recipe may not write to a table.
 type OwnershipError struct {
 	Table string // schema.name
@@ -179,6 +163,13 @@ func translatePG(verb string, pg *pgconn.PgError) error {
 		return &ErrRights{Missing: []string{verb + ": " + pg.Message}}
 	}
 	return &StatementError{Verb: verb, Code: pg.Code, Message: pg.Message, Detail: pg.Detail, Hint: pg.Hint, err: pg}
+}
+
+// Passes says that an error may pass by waiting: no server answers, the worker's
+// lock was lost, the server lacks room (class 53, SQLSTATE appendix).
+func Passes(err error) bool {
+	var refused *StatementError
+	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrWorkerLost) || errors.As(err, &refused) && strings.HasPrefix(refused.Code, "53")
 }
 
 // hasCode says whether err is one of Postgres with one of the codes.

@@ -108,7 +108,7 @@ func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (c
 			}
 			counts[t.Name] = c
 		}
-		added, err = run.add(ctx, tx, depth, found)
+		added, err = run.add(ctx, tx, s, depth, found)
 		return err
 	}
 	err = s.transact(ctx, "store page", store)

@@ -44,7 +44,7 @@ func lockGrowing(ctx context.Context, tx pgx.Tx, id int64) (g growing, err error
 // many as the run's limit leaves room for, and says how many pages are pending
 // by it. A page that is there already and turns out to be nearer is pending again
 // where its own links may have been too deep before.
-func (g growing) add(ctx context.Context, tx pgx.Tx, depth int, f Found) (int, error) {
+func (g growing) add(ctx context.Context, tx pgx.Tx, s *Store, depth int, f Found) (int, error) {
 	found := near(f.Pages, depth)
 	if len(found.hashes) == 0 || !g.open {
 		return 0, nil
@@ -67,7 +67,7 @@ func (g growing) add(ctx context.Context, tx pgx.Tx, depth int, f Found) (int, e
 	if err := newHosts(ctx, tx, g.id, hosts, f.Hosts); err != nil {
 		return 0, err
 	}
-	return n, wake(ctx, tx, hosts)
+	return n, s.wake(ctx, tx, hosts)
 }
 
 // foundColumns are pages by column, as unnest takes them.

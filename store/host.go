@@ -31,8 +31,8 @@ type Trouble struct {
 	After  time.Duration // how long to leave it alone, busy or not; 0: unsaid
 }
 
-// Patience is what trouble leads to.
-type Patience struct {
+// Treatment is what trouble leads to.
+type Treatment struct {
 	Push    time.Duration // the host is left alone for so long
 	Paused  time.Duration // the host is paused for so long; 0: it is not
 	Begins  bool          // the pause begins with this trouble
@@ -44,7 +44,7 @@ type Patience struct {
 // fails. What happens is decided by the database's clock while the host's row is
 // locked: of many that fail at once one begins the pause. What becomes of pages that
 // began before the pause counts nothing until it is over.
-func (v *Visit) Trouble(ctx context.Context, t Trouble) (p Patience, err error) {
+func (v *Visit) Trouble(ctx context.Context, t Trouble) (p Treatment, err error) {
 	err = v.w.s.transact(ctx, "note the host's trouble", func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `WITH o AS MATERIALIZED (SELECT * FROM tabfarm_internal.host WHERE host = $1 FOR NO KEY UPDATE),
 h AS MATERIALIZED (SELECT *, clock_timestamp() AS now FROM o),
@@ -67,9 +67,9 @@ n AS MATERIALIZED (
 UPDATE tabfarm_internal.host h SET reason = $2, failures = h.failures + CASE WHEN n.resting THEN 0 ELSE 1 END,
     pauses = CASE WHEN n.begins THEN n.pauses + 1 WHEN n.resting OR n.due THEN n.pauses ELSE 0 END, paused_until = n.until,
     pushes = CASE WHEN $3 AND n.pushed_until <= n.now THEN least(n.pushes + 1, 1000) ELSE n.pushes END, pushed_until = n.pushed,
-    next_start = CASE WHEN n.begins THEN greatest(n.next_start, n.until + `+farStart+`) -- visits open so much earlier, and ask for robots.txt
+    next_start = CASE WHEN n.begins THEN greatest(n.next_start, n.until)
                       WHEN n.pauses > 0 AND NOT n.resting AND NOT n.due THEN greatest(n.pushed, n.now + n.min_delay) -- no probe any more
-                      WHEN $3 OR $4 > interval '0' THEN greatest(n.next_start, n.pushed + `+farStart+`)
+                      WHEN $3 OR $4 > interval '0' THEN greatest(n.next_start, n.pushed)
                       ELSE n.next_start END
 FROM n WHERE h.host = n.host
 RETURNING CASE WHEN $3 OR $4 > interval '0' THEN greatest(n.pushed - n.now, interval '0') ELSE interval '0' END, greatest(n.until - n.now, interval '0'), n.begins, n.due AND NOT n.begins`,
@@ -129,21 +129,48 @@ FROM p WHERE page.id = p.id`, run, v.Host, givenUp, clean(outcome), clean(messag
 	return ended, v.Answered(ctx)
 }
 
-// TryHosts ends the pauses of the hosts of a run, for somebody who begins or goes
-// on with it by hand: one page of each is tried at once.
-func (s *Store) TryHosts(ctx context.Context, run int64) error {
-	_, err := s.pool.Exec(ctx, `UPDATE tabfarm_internal.host SET paused_until = 'epoch', next_start = greatest(pushed_until, clock_timestamp())
-WHERE pauses > 0 AND host IN (SELECT host FROM tabfarm_internal.run_host WHERE run_id = $1)`, run)
-	return translate("end pauses", err)
+// running are the running runs that have pages on the host.
+func (v *Visit) running(ctx context.Context) ([]int64, error) {
+	rows, err := v.w.s.pool.Query(ctx, `SELECT r.id FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
+WHERE rh.host = $1 AND r.state = 'running' ORDER BY r.id`, v.Host)
+	if err != nil {
+		return nil, translate("find runs of the host", err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return runs, translate("find runs of the host", err)
 }
 
-// soon is true of a host h that pages may be claimed for: its clock is due, or
-// nearly. OpenVisit asks the same.
-const soon = "NOT h.paused AND h.next_start <= clock_timestamp() + " + farStart
-
-// Near says whether the host's turn is worth waiting for with a page in hand: it
-// is not while the host is paused or was pushed.
-func (v *Visit) Near(ctx context.Context) (ok bool, err error) {
-	err = v.w.s.pool.QueryRow(ctx, "SELECT "+soon+" FROM tabfarm_internal.host h WHERE host = $1", v.Host).Scan(&ok)
-	return ok, translate("look at the host's clock", err)
+// TryHosts ends the pauses of the hosts of a run, for somebody who begins or goes
+// on with it by hand: one page of each is tried at once. The jobs that wait for the
+// end of the pause are replaced, except where pages are in hand.
+func (s *Store) TryHosts(ctx context.Context, run int64) error {
+	return s.transact(ctx, "end pauses", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `WITH h AS MATERIALIZED (
+    SELECT host FROM tabfarm_internal.host WHERE pauses > 0 AND host IN (SELECT host FROM tabfarm_internal.run_host WHERE run_id = $1)
+    ORDER BY host FOR NO KEY UPDATE)
+UPDATE tabfarm_internal.host SET paused_until = 'epoch', next_start = greatest(pushed_until, clock_timestamp())
+FROM h WHERE host.host = h.host RETURNING host.host`, run)
+		if err != nil {
+			return err
+		}
+		hosts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil || len(hosts) == 0 {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = ANY ($1) ORDER BY host, slot FOR NO KEY UPDATE", hosts); err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, `UPDATE tabfarm_internal.slot s SET epoch = epoch + 1, worker = NULL
+WHERE host = ANY ($1) AND queued AND NOT EXISTS (
+    SELECT FROM tabfarm_internal.page p WHERE p.host = s.host AND p.slot = s.slot AND p.state = 1)
+RETURNING s.host, s.slot, s.epoch`, hosts)
+		if err != nil {
+			return err
+		}
+		places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+		if err != nil {
+			return err
+		}
+		return s.insertVisits(ctx, tx, places, ordinal)
+	})
 }

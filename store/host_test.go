@@ -18,7 +18,7 @@ func busy(t testing.TB, v *store.Visit, after time.Duration) time.Duration {
 }
 
 // fail tells n times that the host failed, and gives what the last led to.
-func fail(t testing.TB, v *store.Visit, n int) (p store.Patience) {
+func fail(t testing.TB, v *store.Visit, n int) (p store.Treatment) {
 	t.Helper()
 	for range n {
 		var err error
@@ -51,7 +51,7 @@ func TestHostsThatOnlyFailArePaused(t *testing.T) {
 	other := d.start("b", 5)
 	w := d.worker()
 	v, pages := d.visit(w, run.ID, 1)
-	if p := fail(t, v, 9); p != (store.Patience{}) {
+	if p := fail(t, v, 9); p != (store.Treatment{}) {
 		t.Fatalf("after 9 failures: %+v", p)
 	}
 	want(t, hostRow(d), "34|9|unreachable|NULL|NULL\n")
@@ -69,9 +69,6 @@ func TestHostsThatOnlyFailArePaused(t *testing.T) {
 		_ = noVisit(t, w, run.ID)
 		if more, err := v.Claim(ctx, 1); err != nil || len(more) > 0 {
 			t.Fatalf("claimed %d pages of a paused host, %v", len(more), err)
-		}
-		if near, err := v.Near(ctx); near || err != nil {
-			t.Errorf("a paused host is near: %v, %v", near, err)
 		}
 		d.rest()
 		if wait, err := v.TakeTurn(ctx); wait > 0 || err != nil {
@@ -130,14 +127,14 @@ func TestFewPagesAreNotPaused(t *testing.T) {
 	ctx := t.Context()
 	run := d.start("a", 10)
 	v, _ := d.visit(d.worker(), run.ID, 1)
-	if p := fail(t, v, 30); p != (store.Patience{}) {
+	if p := fail(t, v, 30); p != (store.Treatment{}) {
 		t.Errorf("%+v", p)
 	}
 	// A pause that began with more ends with them.
 	d.exec("UPDATE tabfarm_internal.host SET pauses = 3")
 	_, err := v.TakeTurn(ctx)
 	ok(t, err)
-	if p := fail(t, v, 1); p != (store.Patience{}) {
+	if p := fail(t, v, 1); p != (store.Treatment{}) {
 		t.Errorf("%+v", p)
 	}
 	want(t, hostRow(d), "9|31|unreachable|NULL|NULL\n")

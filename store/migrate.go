@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 
 	"github.com/tabfarm/tabfarm/migrations"
 )
@@ -44,10 +46,14 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	queue, err := s.queueReady(ctx)
+	if err != nil {
+		return err
+	}
 	switch {
 	case have > latest:
 		return &ErrVersion{Text: fmt.Sprintf("a newer tabfarm set this database up (migration %d; this one knows %d). Upgrade tabfarm", have, latest)}
-	case have < latest:
+	case have < latest || !queue:
 		if err := s.needRights(ctx); err != nil {
 			return err
 		}
@@ -55,6 +61,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 			return err
 		}
 		if err := s.goose(ctx); err != nil {
+			return err
+		}
+		if err := s.migrateQueue(ctx); err != nil {
 			return err
 		}
 	default:
@@ -109,7 +118,7 @@ func (s *Store) makeSchemas(ctx context.Context) error {
 			return err
 		}
 		for _, c := range []struct{ schema, comment string }{
-			{"tabfarm", "what tabfarm did: runs, pages, tables, problems, rejected, hosts"},
+			{"tabfarm", "what tabfarm did: runs, pages, tables, problems, rejected, schedules, hosts"},
 			{"tabfarm_internal", "working tables of tabfarm; they change without notice"},
 			{s.cfg.Schema, ""},
 		} {
@@ -162,6 +171,42 @@ func (s *Store) goose(ctx context.Context) (err error) {
 		return translate("set up the database", err)
 	}
 	return nil
+}
+
+// riverMigrator makes River's tables.
+func (s *Store) riverMigrator() (*rivermigrate.Migrator[pgx.Tx], error) {
+	return rivermigrate.New(riverpgxv5.New(s.pool), &rivermigrate.Config{Schema: riverSchema, Logger: quieter(s.cfg.Log)})
+}
+
+// queueReady says whether River's tables are of this version.
+func (s *Store) queueReady(ctx context.Context) (bool, error) {
+	m, err := s.riverMigrator()
+	if err != nil {
+		return false, fmt.Errorf("read migrations of the queue: %w", err)
+	}
+	var have int
+	err = s.pool.QueryRow(ctx, "SELECT count(*) FROM "+riverSchema+".river_migration WHERE line = 'main'").Scan(&have)
+	if hasCode(err, codeNoTable, codeNoColumn, "3F000") {
+		return false, nil
+	}
+	return have >= len(m.AllVersions()), translate("read version of the queue", err)
+}
+
+// migrateQueue brings River's tables up to this version. Each of its migrations
+// is a transaction of its own, for the next ones use what it made; the one around
+// them only keeps other processes out.
+func (s *Store) migrateQueue(ctx context.Context) error {
+	m, err := s.riverMigrator()
+	if err != nil {
+		return fmt.Errorf("read migrations of the queue: %w", err)
+	}
+	return s.transact(ctx, "set up the queue", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", setupLock); err != nil {
+			return err
+		}
+		_, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	})
 }
 
 // makeReaders makes the role tabfarm_reader where that is allowed, and grants it
@@ -317,14 +362,33 @@ INSERT INTO ` + versionTable + ` (version_id, is_applied) VALUES (0, true);
 		}
 		fmt.Fprintf(&b, "\n-- %s\n%s\nINSERT INTO %s (version_id, is_applied) VALUES (%d, true);\n", name, upPart(string(text)), versionTable, number)
 	}
-	fmt.Fprintf(&b, `COMMIT;
-
+	b.WriteString("COMMIT;\n")
+	if err := queueSQL(&b); err != nil {
+		return err
+	}
+	fmt.Fprintf(&b, `
 -- Optional, as an administrator: queries then run with a reader's rights.
 -- CREATE ROLE %[1]s NOLOGIN;
 -- GRANT %[1]s TO the_role_of_tabfarm;
 `, readerRole)
 	_, err = w.Write(b.Bytes())
 	return err
+}
+
+// queueSQL writes River's tables, with what River notes down of them.
+func queueSQL(b *bytes.Buffer) error {
+	m, err := rivermigrate.New(riverpgxv5.New(nil), &rivermigrate.Config{Schema: riverSchema})
+	if err != nil {
+		return fmt.Errorf("read migrations of the queue: %w", err)
+	}
+	for _, v := range m.AllVersions() {
+		sql := strings.ReplaceAll(v.SQLUp, "/* TEMPLATE: schema */", riverSchema+".")
+		fmt.Fprintf(b, "\n-- River %d: %s\nBEGIN;\n%s\nCOMMIT;\n", v.Version, v.Name, strings.TrimSpace(sql))
+	}
+	for _, v := range m.AllVersions() {
+		fmt.Fprintf(b, "INSERT INTO %s.river_migration (line, version) VALUES ('main', %d);\n", riverSchema, v.Version)
+	}
+	return nil
 }
 
 // upPart is the part of a migration between its Up and Down marks, without

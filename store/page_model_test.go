@@ -278,7 +278,7 @@ func (m *lifeOfPages) stop(t *rapid.T) {
 }
 
 func (m *lifeOfPages) reopen(t *rapid.T) {
-	n, err := m.d.Reopen(m.d.t.Context(), m.run, nil)
+	n, err := m.d.Reopen(m.d.t.Context(), m.run, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,12 +10,23 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// StartRun makes a run with its pages, hosts and slots in one transaction; pages
-// of equal address are one. Errors: *OwnershipError for a table that the recipe
-// may not write to, *RunOpenError when the recipe has an unfinished run and
-// Supersede is false, and the error of Pages.
+// chunkTime bounds how long pages are read for one transaction, chunk how many
+// they are: workers start on the first ones while the rest is still being read,
+// and no old snapshot lives long.
+const chunkTime = 5 * time.Second
+
+// defaultChunk is the number of pages of a chunk. Tests take less.
+const defaultChunk = 10_000
+
+// StartRun makes a run with its first pages, their hosts and slots, in one
+// transaction; pages of equal address are one. A source with more pages than one
+// chunk is read on by the job plan. Errors: *OwnershipError for a table that the
+// recipe may not write to, *RunOpenError when the recipe has an unfinished run that
+// is neither to be closed nor left alone, ErrNotDue when the time of Due has been
+// taken by another, and the error of Pages.
 func (s *Store) StartRun(ctx context.Context, n NewRun) (Run, error) {
 	if err := s.direct(); err != nil {
 		return Run{}, err
@@ -24,24 +35,23 @@ func (s *Store) StartRun(ctx context.Context, n NewRun) (Run, error) {
 	if err := s.transact(ctx, "look at the tables", func(tx pgx.Tx) error { return s.checkOwners(ctx, tx, n) }); err != nil {
 		return Run{}, err
 	}
-	conn, err := s.pool.Acquire(ctx)
+	stage, err := s.newStage(ctx, n.Pages)
 	if err != nil {
-		return Run{}, translate("start run", err)
+		return Run{}, translate("read pages of the run", err)
 	}
-	defer conn.Release()
+	defer stage.drop(ctx)
 	// The pages go to a temporary table first: then the transaction below is
 	// short, and can begin again without reading them again.
-	hosts, err := stagePages(ctx, conn.Conn(), n.Pages)
-	defer dropStage(ctx, conn.Conn())
+	hosts, err := stage.fill(ctx)
 	if err != nil {
 		return Run{}, translate("read pages of the run", err)
 	}
 	var run Run
-	err = s.transactOn(ctx, conn.Conn(), "start run", func(tx pgx.Tx) error {
+	err = s.transactOn(ctx, stage.conn.Conn(), "start run", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout TO 0"); err != nil {
 			return err
 		}
-		id, err := s.insertRun(ctx, tx, n)
+		id, err := s.insertRun(ctx, tx, n, stage.ended)
 		if err != nil {
 			return err
 		}
@@ -54,46 +64,70 @@ func (s *Store) StartRun(ctx context.Context, n NewRun) (Run, error) {
 		if run, err = findRun(ctx, tx, "WHERE r.id = $1", id); err != nil {
 			return err
 		}
-		return wake(ctx, tx, hosts)
+		if !stage.ended {
+			if err := s.insertPlan(ctx, tx, planArgs{Run: id}); err != nil {
+				return err
+			}
+		}
+		return s.wake(ctx, tx, hosts)
 	})
 	return run, err
 }
 
-// stagePages copies pages to the temporary table new_page and lists their hosts.
-func stagePages(ctx context.Context, conn *pgx.Conn, pages iter.Seq2[NewPage, error]) ([]string, error) {
+// stage is the temporary table new_page on a connection of its own, and where
+// its pages come from.
+type stage struct {
+	conn  *pgxpool.Conn
+	most  int // pages in one chunk
+	next  func() (NewPage, error, bool)
+	stop  func()
+	ord   int64
+	ended bool // there are no more pages
+}
+
+func (s *Store) newStage(ctx context.Context, pages iter.Seq2[NewPage, error]) (*stage, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g := &stage{conn: conn, most: s.chunk}
+	g.next, g.stop = iter.Pull2(pages)
 	// No limit: the pages may come from sitemaps, at the pace of their host.
-	if _, err := conn.Exec(ctx, "SET statement_timeout TO 0"); err != nil {
+	for _, sql := range []string{"SET statement_timeout TO 0", `CREATE TEMPORARY TABLE new_page (
+    ord bigint, kind text, host text, url text, address text, address_hash bytea, vars jsonb)`} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			g.drop(ctx)
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// fill copies the next chunk of pages to the table, in place of those before, and
+// lists their hosts.
+func (g *stage) fill(ctx context.Context) ([]string, error) {
+	if _, err := g.conn.Exec(ctx, "TRUNCATE pg_temp.new_page"); err != nil {
 		return nil, err
 	}
-	if _, err := conn.Exec(ctx, `CREATE TEMPORARY TABLE new_page (
-    ord bigint, kind text, host text, url text, address text, address_hash bytea, vars jsonb)`); err != nil {
-		return nil, err
-	}
-	next, stop := iter.Pull2(pages)
-	defer stop()
-	var ord int64
 	var failed error
-	_, err := conn.CopyFrom(ctx, pgx.Identifier{"pg_temp", "new_page"},
+	n, until := 0, time.Now().Add(chunkTime)
+	_, err := g.conn.CopyFrom(ctx, pgx.Identifier{"pg_temp", "new_page"},
 		[]string{"ord", "kind", "host", "url", "address", "address_hash", "vars"},
 		pgx.CopyFromFunc(func() ([]any, error) {
-			p, err, more := next()
+			if n == g.most || n > 0 && time.Now().After(until) {
+				return nil, nil
+			}
+			p, err, more := g.next()
 			if err != nil {
 				failed = err
 				return nil, err
 			}
 			if !more {
+				g.ended = true
 				return nil, nil
 			}
-			ord++
-			vars, err := json.Marshal(p.Vars)
-			if err != nil {
-				return nil, fmt.Errorf("write variables of page %q: %w", p.Address, err)
-			}
-			if p.Vars == nil {
-				vars = []byte("{}")
-			}
-			address := clean(p.Address)
-			return []any{ord, clean(p.Kind), clean(p.Host), clean(p.URL), address, addressHash(address), cleanJSON(string(vars))}, nil
+			n++
+			return g.row(p)
 		}))
 	if failed != nil {
 		return nil, failed // the words of the source, not those of COPY
@@ -101,21 +135,37 @@ func stagePages(ctx context.Context, conn *pgx.Conn, pages iter.Seq2[NewPage, er
 	if err != nil {
 		return nil, err
 	}
-	rows, err := conn.Query(ctx, "SELECT DISTINCT host FROM pg_temp.new_page ORDER BY host")
+	rows, err := g.conn.Query(ctx, "SELECT DISTINCT host FROM pg_temp.new_page ORDER BY host")
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// dropStage makes the connection fit for others; one that cannot be is closed.
-func dropStage(ctx context.Context, conn *pgx.Conn) {
+func (g *stage) row(p NewPage) ([]any, error) {
+	g.ord++
+	vars, err := json.Marshal(p.Vars)
+	if err != nil {
+		return nil, fmt.Errorf("write variables of page %q: %w", p.Address, err)
+	}
+	if p.Vars == nil {
+		vars = []byte("{}")
+	}
+	address := clean(p.Address)
+	return []any{g.ord, clean(p.Kind), clean(p.Host), clean(p.URL), address, addressHash(address), cleanJSON(string(vars))}, nil
+}
+
+// drop ends the reading and makes the connection fit for others; one that cannot
+// be is closed.
+func (g *stage) drop(ctx context.Context) {
+	g.stop()
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, err := conn.PgConn().Exec(bye, "DROP TABLE IF EXISTS pg_temp.new_page; "+settings).ReadAll()
+	_, err := g.conn.Conn().PgConn().Exec(bye, "DROP TABLE IF EXISTS pg_temp.new_page; "+settings).ReadAll()
 	if err != nil {
-		_ = conn.Close(bye) // the pool throws closed connections away
+		_ = g.conn.Conn().Close(bye) // the pool throws closed connections away
 	}
+	g.conn.Release()
 }
 
 // addressHash names an address in indexes; 16 bytes are beyond any accident.
@@ -125,8 +175,15 @@ func addressHash(address string) []byte {
 }
 
 // insertRun makes the rows of the recipe, the run and its files, after it closed
-// an unfinished run. The recipe's row stays locked, so that two cannot begin at once.
-func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun) (id int64, err error) {
+// unfinished runs. The recipe's row stays locked, so that two cannot begin at once;
+// a schedule is locked before it and moved on at the end.
+func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun, planned bool) (id int64, err error) {
+	var now time.Time
+	if n.Due != nil {
+		if now, err = n.Due.lock(ctx, tx); err != nil {
+			return 0, err
+		}
+	}
 	name := clean(n.Recipe)
 	if _, err := tx.Exec(ctx, "INSERT INTO tabfarm_internal.recipe (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name); err != nil {
 		return 0, err
@@ -135,7 +192,7 @@ func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun) (id int64, e
 	if err := tx.QueryRow(ctx, "SELECT id FROM tabfarm_internal.recipe WHERE name = $1 FOR NO KEY UPDATE", name).Scan(&recipeID); err != nil {
 		return 0, err
 	}
-	for {
+	for !n.Beside {
 		open, err := findRun(ctx, tx, "WHERE r.recipe_id = $1 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1 FOR NO KEY UPDATE OF r", recipeID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			break
@@ -143,18 +200,18 @@ func (s *Store) insertRun(ctx context.Context, tx pgx.Tx, n NewRun) (id int64, e
 		if err != nil {
 			return 0, err
 		}
-		if !n.Supersede {
+		if !n.Supersede && (n.Due == nil || open.State != RunStopped) {
 			return 0, &RunOpenError{open}
 		}
-		if err := closeRun(ctx, tx, open.ID, RunSuperseded); err != nil {
+		if err := s.closeRun(ctx, tx, open.ID, RunSuperseded); err != nil {
 			return 0, err
 		}
 	}
 	if err := s.claimTables(ctx, tx, n); err != nil {
 		return 0, err
 	}
-	err = tx.QueryRow(ctx, `INSERT INTO tabfarm_internal.run (recipe_id, state, file, text, hash, page_limit, priority)
-VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`, recipeID, RunRunning, clean(n.File), notNil(n.Text), notNil(n.Hash), n.Limit, n.Priority).Scan(&id)
+	err = tx.QueryRow(ctx, `INSERT INTO tabfarm_internal.run (recipe_id, state, file, text, hash, page_limit, priority, planned, attached)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`, recipeID, RunRunning, clean(n.File), notNil(n.Text), notNil(n.Hash), n.Limit, n.Priority, planned, n.Attached).Scan(&id)
 	if err != nil {
 		return 0, err
 	}
@@ -162,6 +219,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`, recipeID, RunRunning, clean(n
 		if _, err := tx.Exec(ctx, "INSERT INTO tabfarm_internal.run_file VALUES ($1, $2, $3)", id, clean(file), notNil(content)); err != nil {
 			return 0, err
 		}
+	}
+	if n.Due != nil {
+		return id, n.Due.started(ctx, tx, id, now)
 	}
 	return id, nil
 }
@@ -234,16 +294,29 @@ WHERE h.host = ANY ($1) ORDER BY h.host, n ON CONFLICT (host, slot) DO NOTHING`,
 	return err
 }
 
-// wake queues every slot of hosts that may have got pending pages. It is the
-// last thing in a transaction that made pages pending. The slots are locked
-// whatever they look like: one that is just being emptied must either see the
-// pages or be queued again.
-func wake(ctx context.Context, tx pgx.Tx, hosts []string) error {
+// wake queues the slots of hosts that may have got pending pages. It is the last
+// thing in a transaction that made pages pending. The slots are locked whatever
+// they look like: one that is just being emptied must either see the pages or be
+// queued again. The flag and not the job says whether a slot is queued: to insert
+// a job beside one that is just being completed would wait for it, and it for us.
+func (s *Store) wake(ctx context.Context, tx pgx.Tx, hosts []string) error {
+	return s.wakeAt(ctx, tx, hosts, ordinal)
+}
+
+func (s *Store) wakeAt(ctx context.Context, tx pgx.Tx, hosts []string, priority int) error {
 	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = ANY ($1) ORDER BY host, slot FOR NO KEY UPDATE", hosts); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = true WHERE host = ANY ($1) AND NOT queued", hosts)
-	return err
+	rows, err := tx.Query(ctx, `UPDATE tabfarm_internal.slot s SET queued = true FROM tabfarm_internal.host h
+WHERE s.host = ANY ($1) AND NOT s.queued AND h.host = s.host AND s.slot < h.concurrency RETURNING s.host, s.slot, s.epoch`, hosts)
+	if err != nil {
+		return err
+	}
+	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+	if err != nil {
+		return err
+	}
+	return s.insertVisits(ctx, tx, places, priority)
 }
 
 // SetPace changes the pace that a run asks of a host, as when robots.txt asks for
@@ -267,6 +340,6 @@ func (s *Store) SetPace(ctx context.Context, run int64, host string, p Pace) err
 		if err := settlePace(ctx, tx, []string{host}); err != nil {
 			return err
 		}
-		return wake(ctx, tx, []string{host})
+		return s.wake(ctx, tx, []string{host})
 	})
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -69,4 +71,24 @@ FROM tabfarm_internal.page_table t WHERE run_id = $1 GROUP BY table_name`, run, 
 		return nil
 	})
 	return translate("count rows", err)
+}
+
+// OpenPages counts the pages of a run that have not ended, up to a number.
+func (s *Store) OpenPages(ctx context.Context, run int64, most int) (n int, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM tabfarm_internal.page WHERE run_id = $1 AND state = 0 LIMIT $2) p`, run, most).Scan(&n)
+	if err != nil || n == most {
+		return n, s.lookError("count pages", err)
+	}
+	var leased int
+	err = s.pool.QueryRow(ctx, "SELECT count(*) FROM tabfarm_internal.page WHERE run_id = $1 AND state = 1", run).Scan(&leased)
+	return min(n+leased, most), s.lookError("count pages", err)
+}
+
+// RunState is the state of a run, in one cheap look. Error: ErrNoRun.
+func (s *Store) RunState(ctx context.Context, id int64) (state string, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT state FROM tabfarm_internal.run WHERE id = $1", id).Scan(&state)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("find run %d: %w", id, ErrNoRun)
+	}
+	return state, s.lookError("find run", err)
 }

@@ -16,7 +16,7 @@ const (
 	RunStopped    = "stopped" // drained; goes on later
 	RunDone       = "done"
 	RunCancelled  = "cancelled"
-	RunSuperseded = "superseded" // a changed recipe took over
+	RunSuperseded = "superseded" // a later run took over
 )
 
 // Run is one execution of a recipe.
@@ -29,6 +29,9 @@ type Run struct {
 	State     string
 	Limit     int    // 0: all pages
 	Hash      []byte // of text, files and limit
+	Planned   bool   // all its pages were added; links may lead to more
+	Problem   string // why its sources could not be read to their end
+	Attached  bool   // a process came with it that may ask hosts which other workers may not
 	StartedAt time.Time
 	// FinishedAt is when it ended or was last stopped; zero while it runs.
 	FinishedAt time.Time
@@ -42,9 +45,12 @@ type NewRun struct {
 	Files     map[string][]byte
 	Hash      []byte
 	Limit     int
+	Attached  bool                      // this process is going to work on it
 	Priority  int                       // runs of higher priority are claimed first where a worker takes any
 	Pages     iter.Seq2[NewPage, error] // read once; an error ends StartRun with it
-	Supersede bool                      // close an unfinished run of the recipe
+	Supersede bool                      // close unfinished runs of the recipe
+	Beside    bool                      // leave unfinished runs of the recipe alone: both go on
+	Due       *Due                      // begin for a time of a schedule, once; a stopped run is then closed
 	Tables    []TableOwner
 	Hosts     func(host string) Pace // asked once for each host of Pages
 }
@@ -67,14 +73,14 @@ type Pace struct {
 	Concurrency int           // visits at once; less than 1 is 1
 }
 
-const runColumns = `r.id, c.name, r.file, r.text, r.state, r.page_limit, r.hash, r.started_at, r.finished_at`
+const runColumns = `r.id, c.name, r.file, r.text, r.state, r.page_limit, r.hash, r.planned, coalesce(r.problem, ''), r.attached, r.started_at, r.finished_at`
 
 // findRun reads the first run of a query's tail: conditions, order, locks.
 func findRun(ctx context.Context, q querier, tail string, args ...any) (Run, error) {
 	var r Run
 	var finished *time.Time
 	err := q.QueryRow(ctx, "SELECT "+runColumns+" FROM tabfarm_internal.run r JOIN tabfarm_internal.recipe c ON c.id = r.recipe_id "+tail, args...).
-		Scan(&r.ID, &r.Recipe, &r.File, &r.Text, &r.State, &r.Limit, &r.Hash, &r.StartedAt, &finished)
+		Scan(&r.ID, &r.Recipe, &r.File, &r.Text, &r.State, &r.Limit, &r.Hash, &r.Planned, &r.Problem, &r.Attached, &r.StartedAt, &finished)
 	if err != nil {
 		return Run{}, err
 	}
@@ -169,7 +175,8 @@ func (s *Store) EndRun(ctx context.Context, id int64, state string) error {
 			return err
 		}
 		var pending, leased bool
-		err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tabfarm_internal.page WHERE run_id = $1 AND state = 0),
+		err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tabfarm_internal.page WHERE run_id = $1 AND state = 0)
+       OR NOT (SELECT planned FROM tabfarm_internal.run WHERE id = $1),
        EXISTS (SELECT FROM tabfarm_internal.page WHERE run_id = $1 AND state = 1)`, id).Scan(&pending, &leased)
 		switch {
 		case err != nil:
@@ -179,7 +186,7 @@ func (s *Store) EndRun(ctx context.Context, id int64, state string) error {
 		case state == RunStopped && leased:
 			return nil
 		}
-		return closeRun(ctx, tx, id, state)
+		return s.closeRun(ctx, tx, id, state)
 	})
 }
 
@@ -191,13 +198,13 @@ func (s *Store) CancelRun(ctx context.Context, id int64) error {
 		if err != nil || !r.unfinished() {
 			return err
 		}
-		return closeRun(ctx, tx, id, RunCancelled)
+		return s.closeRun(ctx, tx, id, RunCancelled)
 	})
 }
 
 // closeRun changes the state of a locked run. The hosts' pace is then that of
 // the runs that are left.
-func closeRun(ctx context.Context, tx pgx.Tx, id int64, state string) error {
+func (s *Store) closeRun(ctx context.Context, tx pgx.Tx, id int64, state string) error {
 	if _, err := tx.Exec(ctx, "UPDATE tabfarm_internal.run SET state = $2, finished_at = clock_timestamp() WHERE id = $1", id, state); err != nil {
 		return err
 	}
@@ -213,18 +220,30 @@ WHERE run_id = $1 AND state = 0`, id, cancelWords(state))
 	if err != nil {
 		return err
 	}
-	return settlePace(ctx, tx, hosts)
+	if err := settlePace(ctx, tx, hosts); err != nil {
+		return err
+	}
+	// The others may use more slots of their hosts now.
+	rows, err := tx.Query(ctx, `SELECT h.host FROM unnest($1::text[]) h (host) WHERE EXISTS (
+    SELECT FROM tabfarm_internal.run_host rh JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state = 'running'
+    WHERE rh.host = h.host AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.host = h.host AND p.state = 0))`, hosts)
+	if err != nil {
+		return err
+	}
+	if hosts, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return err
+	}
+	return s.wake(ctx, tx, hosts)
 }
 
 func cancelWords(state string) string {
 	if state == RunSuperseded {
-		return "a changed recipe took over"
+		return "a later run of the recipe took over"
 	}
 	return "the run was cancelled"
 }
 
-// ResumeRun makes a stopped run go on; a running one does already. OpenVisit for
-// a stopped run does the same.
+// ResumeRun makes a stopped run go on; a running one does already.
 func (s *Store) ResumeRun(ctx context.Context, id int64) error {
 	return s.transact(ctx, "resume run", func(tx pgx.Tx) error {
 		r, err := lockRun(ctx, tx, id)
@@ -234,14 +253,23 @@ func (s *Store) ResumeRun(ctx context.Context, id int64) error {
 		if r.State != RunStopped {
 			return fmt.Errorf("resume run %d: it is %s", id, r.State)
 		}
-		return openAgain(ctx, tx, id)
+		return s.openAgain(ctx, tx, id)
 	})
 }
 
 // openAgain makes a locked run unfinished again, with its pace and its slots.
-func openAgain(ctx context.Context, tx pgx.Tx, id int64) error {
-	if _, err := tx.Exec(ctx, "UPDATE tabfarm_internal.run SET state = $2, finished_at = NULL WHERE id = $1", id, RunRunning); err != nil {
+func (s *Store) openAgain(ctx context.Context, tx pgx.Tx, id int64) error {
+	var planned bool
+	plan := planArgs{Run: id}
+	err := tx.QueryRow(ctx, `UPDATE tabfarm_internal.run SET state = $2, finished_at = NULL, plan_epoch = plan_epoch + 1, planner = NULL
+WHERE id = $1 RETURNING planned, plan_epoch`, id, RunRunning).Scan(&planned, &plan.Epoch)
+	if err != nil {
 		return err
+	}
+	if !planned {
+		if err := s.insertPlan(ctx, tx, plan); err != nil {
+			return err
+		}
 	}
 	hosts, err := hostsOf(ctx, tx, id)
 	if err != nil {
@@ -250,14 +278,14 @@ func openAgain(ctx context.Context, tx pgx.Tx, id int64) error {
 	if err := settlePace(ctx, tx, hosts); err != nil {
 		return err
 	}
-	return wake(ctx, tx, hosts)
+	return s.wake(ctx, tx, hosts)
 }
 
 // Reopen makes failed pages of a run pending again, those with one of the
 // outcomes or all, and the run running; it says how many they are. With none,
 // nothing changes. Errors: ErrNoRun, and *RunOpenError when another run of the
-// recipe is unfinished.
-func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string) (n int, err error) {
+// recipe is unfinished, unless it may go on beside that.
+func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string, beside bool) (n int, err error) {
 	err = s.transact(ctx, "open pages again", func(tx pgx.Tx) error {
 		r, err := lockRun(ctx, tx, id)
 		if err != nil {
@@ -268,9 +296,9 @@ func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string) (n int,
 		}
 		other, err := findRun(ctx, tx, "WHERE c.name = $1 AND r.id <> $2 AND r.state IN "+openStates+" ORDER BY r.id DESC LIMIT 1", r.Recipe, id)
 		switch {
-		case err == nil:
+		case err == nil && !beside:
 			return &RunOpenError{other}
-		case !errors.Is(err, pgx.ErrNoRows):
+		case err != nil && !errors.Is(err, pgx.ErrNoRows):
 			return err
 		}
 		tag, err := tx.Exec(ctx, `UPDATE tabfarm_internal.page SET state = 0, attempt = 0, pushed = 0, not_before = 'epoch',
@@ -281,7 +309,7 @@ WHERE run_id = $1 AND state = 2 AND NOT ok AND (cardinality($2::text[]) = 0 OR o
 		if err != nil || n == 0 {
 			return err
 		}
-		return openAgain(ctx, tx, id)
+		return s.openAgain(ctx, tx, id)
 	})
 	return n, err
 }

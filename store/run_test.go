@@ -193,7 +193,7 @@ func TestCancelAndReopen(t *testing.T) {
 		outcomes []string
 		n        int
 	}{{[]string{"http_error"}, 0}, {[]string{"timeout", "blocked"}, 2}, {nil, 2}} {
-		n, err := d.Reopen(ctx, run.ID, c.outcomes)
+		n, err := d.Reopen(ctx, run.ID, c.outcomes, false)
 		ok(t, err)
 		if n != c.n {
 			t.Errorf("reopened %d of %v, want %d", n, c.outcomes, c.n)
@@ -210,7 +210,7 @@ func TestCancelAndReopen(t *testing.T) {
 	ok(t, v.Close(ctx))
 	ok(t, d.EndRun(ctx, run.ID, store.RunDone))
 	other := d.start("a", 1)
-	_, err = d.Reopen(ctx, run.ID, nil)
+	_, err = d.Reopen(ctx, run.ID, nil, false)
 	if e := as[*store.RunOpenError](t, err); e.Run.ID != other.ID {
 		t.Errorf("open run %d", e.Run.ID)
 	}

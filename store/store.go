@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 )
 
 // Config says which database a Store works with.
@@ -34,14 +35,17 @@ const readerRole = "tabfarm_reader"
 
 // maxConns bounds the connections of one process. Statements are short and many
 // tabs share them.
-const maxConns = 8
+// The queue listens on one of them.
+const maxConns = 9
 
 // Store is a database of tabfarm. Its methods may be called from several
 // goroutines.
 type Store struct {
 	cfg    Config
 	pool   *pgxpool.Pool
+	river  *river.Client[pgx.Tx] // inserts jobs only
 	times  workerTimes
+	chunk  int  // pages that are added in one transaction
 	pooler bool // a pooler in transaction mode stands between
 
 	mu        sync.Mutex // guards what follows
@@ -77,7 +81,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, translate("open database", err)
 	}
-	s := &Store{cfg: cfg, pool: pool, times: defaultTimes, contracts: map[string]*tableInfo{}}
+	inserter, err := newInserter(pool, cfg.Log)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open queue: %w", err)
+	}
+	s := &Store{cfg: cfg, pool: pool, river: inserter, times: defaultTimes, chunk: defaultChunk, contracts: map[string]*tableInfo{}}
 	if err := s.greet(ctx); err != nil {
 		pool.Close()
 		return nil, err

@@ -5,22 +5,23 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Visit is a worker's turn at one slot of one host. Its methods may be called
+// Visit is a worker's turn at one slot of one host, for pages of any run. Its methods may be called
 // from several goroutines. ErrFenced from any of them says that the slot has
 // gone to another; nothing was changed then.
 type Visit struct {
 	Host string
 	Slot int
 	w    *Worker
-	run  int64 // 0: any
 	turn int64
+
+	claimed atomic.Bool // a page was
 }
 
 // Page is a page in the hands of a visit.
@@ -32,41 +33,27 @@ type Page struct {
 	Pushed                   int // times before that its host asked to be left alone, which are no tries
 }
 
-const (
-	// farStart is how far ahead of the host's clock a slot is handed out, at
-	// least: beyond the delay itself only a pushed clock (Retry-After) is.
-	farStart = "greatest(h.min_delay, interval '1 s')"
-	// crowded is when to look again while every slot with due pages is taken.
-	crowded = 500 * time.Millisecond
-)
-
-// OpenVisit takes a slot of a host that has a due page of the run, the one that
-// was not taken for longest; run 0 is any running run. A stopped run goes on.
-// Errors: *NothingError, ErrWorkerLost.
-func (w *Worker) OpenVisit(ctx context.Context, run int64) (*Visit, error) {
-	for {
-		v := &Visit{w: w, run: run}
-		err := w.s.transact(ctx, "open visit", func(tx pgx.Tx) error { return v.open(ctx, tx) })
-		if hasCodeOf(err, codeForeignKey) {
-			return nil, ErrWorkerLost // its row is gone
-		}
-		if err == nil {
-			return v, nil
-		}
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return nil, err
-		}
-		nothing, state, err := w.s.nothing(ctx, run)
-		if err != nil {
-			return nil, err
-		}
-		if state != RunStopped {
-			return nil, nothing
-		}
-		if err := w.s.ResumeRun(ctx, run); err != nil {
-			return nil, err
-		}
+// openVisit begins the visit of a job. It is nil when the job is of an older epoch.
+func (w *Worker) openVisit(ctx context.Context, at place) (*Visit, error) {
+	v := &Visit{Host: at.Host, Slot: int(at.Slot), w: w}
+	err := w.s.transact(ctx, "open visit", func(tx pgx.Tx) error { return v.begin(ctx, tx, at.Epoch) })
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case hasCodeOf(err, codeForeignKey):
+		return nil, ErrWorkerLost // its row is gone
 	}
+	return v, err
+}
+
+// begin takes the slot under a new turn, and back what a dead visit left there.
+func (v *Visit) begin(ctx context.Context, tx pgx.Tx, epoch int64) error {
+	err := tx.QueryRow(ctx, `UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = $4, taken_at = clock_timestamp()
+WHERE host = $1 AND slot = $2 AND epoch = $3 AND queued RETURNING turn`, v.Host, v.Slot, epoch, v.w.id).Scan(&v.turn)
+	if err != nil {
+		return err
+	}
+	return takeBack(ctx, tx, v.Host, int16(v.Slot), v.turn, 0)
 }
 
 // hasCodeOf is hasCode for an error that translate has been at.
@@ -75,69 +62,17 @@ func hasCodeOf(err error, code string) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// open takes the slot under a new turn, and back what a dead visit left there.
-func (v *Visit) open(ctx context.Context, tx pgx.Tx) error {
-	err := tx.QueryRow(ctx, `WITH s AS MATERIALIZED (
-    SELECT s.host, s.slot FROM tabfarm_internal.slot s JOIN tabfarm_internal.host h USING (host)
-    WHERE s.queued AND s.worker IS NULL AND s.slot < h.concurrency AND NOT h.paused
-      AND h.next_start <= clock_timestamp() + `+farStart+`
-      AND EXISTS (SELECT FROM tabfarm_internal.run_host rh JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state = 'running'
-                  WHERE rh.host = s.host AND $1::bigint IN (0, rh.run_id)
-                    AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host
-                                AND p.state = 0 AND p.not_before <= clock_timestamp()))
-    ORDER BY s.taken_at LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED)
-UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = $2, taken_at = clock_timestamp()
-FROM s WHERE slot.host = s.host AND slot.slot = s.slot RETURNING slot.host, slot.slot, slot.turn`, v.run, v.w.id).
-		Scan(&v.Host, &v.Slot, &v.turn)
-	if err != nil {
-		return err
-	}
-	return takeBack(ctx, tx, v.Host, int16(v.Slot), v.turn, 0)
-}
-
-// nothing says why no slot was handed out, in one snapshot: a page cannot hide
-// between pending and leased. state is that of the run, "" for any.
-func (s *Store) nothing(ctx context.Context, run int64) (*NothingError, string, error) {
-	var next *time.Time
-	var state *string
-	n := &NothingError{}
-	err := s.pool.QueryRow(ctx, `SELECT (SELECT state FROM tabfarm_internal.run WHERE id = $1::bigint),
-    EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.state = 1 AND $1::bigint IN (0, p.run_id)),
-    (SELECT min(greatest(h.next_start - `+farStart+`,
-         CASE WHEN h.paused OR due.there THEN clock_timestamp() + $2::interval
-              ELSE (SELECT min(not_before) FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host AND p.state = 0) END))
-     FROM tabfarm_internal.run_host rh
-     JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state IN `+openStates+`
-     JOIN tabfarm_internal.host h ON h.host = rh.host
-     CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host
-                                        AND p.state = 0 AND p.not_before <= clock_timestamp()) AS there) due
-     WHERE ($1::bigint = rh.run_id OR $1::bigint = 0 AND r.state = 'running')
-       AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host AND p.state = 0))`,
-		run, crowded).Scan(&state, &n.Leased, &next)
-	if err != nil {
-		return nil, "", translate("look for pages", err)
-	}
-	if next != nil {
-		n.Next = *next
-	}
-	if state == nil {
-		if run != 0 {
-			return nil, "", fmt.Errorf("open visit of run %d: %w", run, ErrNoRun)
-		}
-		return n, "", nil
-	}
-	return n, *state, nil
-}
-
 // Claim leases up to n due pages under this visit's turn. Of several runs that of
 // higher priority is first, among equals the one that was not claimed from for
 // longest; of its pages those of higher priority, then the older ones. Each claim
-// counts as a try. No page and no error: nothing is due here now.
+// counts as a try. No page and no error: nothing is due here now, or the host's
+// turn is far off.
 func (v *Visit) Claim(ctx context.Context, n int) ([]Page, error) {
 	runs, err := v.runs(ctx)
 	if err != nil {
 		return nil, err
 	}
+	runs = slices.DeleteFunc(runs, v.w.avoids)
 	var pages []Page
 	for _, run := range runs {
 		if len(pages) == n {
@@ -157,6 +92,7 @@ func (v *Visit) Claim(ctx context.Context, n int) ([]Page, error) {
 	if len(pages) == 0 {
 		return nil, v.mine(ctx)
 	}
+	v.claimed.Store(true)
 	return pages, nil
 }
 
@@ -167,18 +103,19 @@ func (v *Visit) claimedFrom(ctx context.Context, run int64) error {
 	return translate("claim pages", err)
 }
 
+// Patience is how long a visit waits for its host's turn; where that is farther
+// off, nothing is claimed, and the visit ends and comes again.
+const Patience = 10 * time.Second
+
+// Avoid leaves the pages of a run to other workers for a time.
+func (v *Visit) Avoid(run int64, d time.Duration) { v.w.avoid(run, d) }
+
 // runs are the runs that the visit claims pages of, in their order.
 func (v *Visit) runs(ctx context.Context) ([]int64, error) {
-	if v.run != 0 {
-		return []int64{v.run}, nil
-	}
-	return v.running(ctx)
-}
-
-// running are the running runs that have pages on the host, the next to be claimed first.
-func (v *Visit) running(ctx context.Context) ([]int64, error) {
 	rows, err := v.w.s.pool.Query(ctx, `SELECT r.id FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
-WHERE rh.host = $1 AND r.state = 'running' ORDER BY r.priority DESC, rh.claimed_at, r.id`, v.Host)
+JOIN tabfarm_internal.host h ON h.host = rh.host
+WHERE rh.host = $1 AND r.state = 'running' AND NOT h.paused AND h.next_start <= clock_timestamp() + $2::interval
+ORDER BY r.priority DESC, rh.claimed_at, r.id`, v.Host, Patience)
 	if err != nil {
 		return nil, translate("claim pages", err)
 	}
@@ -196,7 +133,6 @@ p AS MATERIALIZED (
     SELECT id FROM tabfarm_internal.page
     WHERE run_id = $4 AND host = $1 AND state = 0 AND not_before <= clock_timestamp() AND EXISTS (SELECT FROM f)
       AND EXISTS (SELECT FROM tabfarm_internal.run WHERE id = $4 AND state = 'running')
-      AND EXISTS (SELECT FROM tabfarm_internal.host h WHERE h.host = $1 AND `+soon+`)
     ORDER BY priority, id LIMIT $5 FOR UPDATE SKIP LOCKED)
 UPDATE tabfarm_internal.page SET state = 1, attempt = attempt + 1, slot = $2, turn = $3, started_at = clock_timestamp()
 FROM p WHERE page.id = p.id
@@ -323,36 +259,74 @@ FROM tabfarm_internal.run r WHERE r.id = p.run_id AND p.id = ANY ($1)
 	})
 }
 
-// Close gives back what is leased, the tries not counted, and frees the slot. A
-// visit that was fenced has nothing to free: nil.
-func (v *Visit) Close(ctx context.Context) error {
-	return v.w.s.transact(ctx, "close visit", func(tx pgx.Tx) error {
+const (
+	// crowded is when a visit comes again that found nothing to do although pages
+	// are due: they are in other hands, or not for this worker.
+	crowded = 500 * time.Millisecond
+	// early is how long before its time a visit comes again that waits for long:
+	// River is up to 5 s late then, and the visit itself waits for the moment.
+	early = 5 * time.Second
+)
+
+// leave gives back what is leased, the tries not counted. Where no page of a
+// running run waits on the host, it frees the slot, and complete ends the job in
+// the same transaction. Else more is true, and the job is to come again after
+// wait. A visit that was fenced has nothing to end.
+func (v *Visit) leave(ctx context.Context, complete func(context.Context, pgx.Tx) error) (wait time.Duration, more bool, err error) {
+	s := v.w.s
+	err = s.transact(ctx, "end visit", func(tx pgx.Tx) error {
+		more = false
 		// Lock first, look in a later statement: pages that a waker inserts
 		// meanwhile are either seen, or their waker finds the slot unqueued. All
 		// slots of the host, in the order of wakers, because all may be queued below.
 		if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = $1 ORDER BY slot FOR NO KEY UPDATE", v.Host); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = NULL WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn)
+		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET turn = turn + 1 WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
 		if err := takeBack(ctx, tx, v.Host, int16(v.Slot), v.turn+1, 1); err != nil {
 			return err
 		}
-		var more bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
-WHERE r.state IN `+openStates+` AND rh.host = $1
-  AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.host = $1 AND p.state = 0))`, v.Host).Scan(&more); err != nil {
+		if wait, more, err = v.look(ctx, tx); err != nil {
 			return err
 		}
-		// With pages left, all slots of the host: pages that this visit put back
-		// are for any of them, and this one may be beyond a lowered concurrency.
 		if more {
-			_, err = tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = true WHERE host = $1 AND NOT queued", v.Host)
-		} else {
-			_, err = tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = false WHERE host = $1 AND slot = $2", v.Host, v.Slot)
+			// All slots of the host: pages that this visit put back are for any of
+			// them, and this one may be beyond a lowered concurrency.
+			return s.wake(ctx, tx, []string{v.Host})
 		}
-		return err
+		if _, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = false, worker = NULL WHERE host = $1 AND slot = $2", v.Host, v.Slot); err != nil {
+			return err
+		}
+		if err := s.finishRuns(ctx, tx, "r.id IN (SELECT run_id FROM tabfarm_internal.run_host WHERE host = $1)", v.Host); err != nil {
+			return err
+		}
+		return complete(ctx, tx)
 	})
+	if !v.claimed.Load() {
+		wait = max(wait, crowded)
+	}
+	return wait, more, err
+}
+
+// look says whether a page of a running run waits on the host, for this slot, and
+// how long the next one has to.
+func (v *Visit) look(ctx context.Context, tx pgx.Tx) (wait time.Duration, more bool, err error) {
+	const waiting = `FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
+    CROSS JOIN LATERAL (SELECT p.not_before FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.host = $1 AND p.state = 0 `
+	var page, host *time.Duration
+	err = tx.QueryRow(ctx, `SELECT CASE WHEN EXISTS (SELECT `+waiting+`AND p.not_before <= clock_timestamp() LIMIT 1) p WHERE rh.host = $1 AND r.state = 'running') THEN interval '0'
+    ELSE (SELECT min(p.not_before) - clock_timestamp() `+waiting+`ORDER BY p.not_before LIMIT 1) p WHERE rh.host = $1 AND r.state = 'running') END,
+    (SELECT next_start - clock_timestamp() FROM tabfarm_internal.host WHERE host = $1 AND NOT paused AND concurrency > $2)`,
+		v.Host, v.Slot).Scan(&page, &host)
+	if err != nil || page == nil || host == nil {
+		return 0, false, err
+	}
+	wait = max(*page, *host, 0)
+	if wait > early {
+		wait -= early
+	}
+	return wait, true, nil
 }

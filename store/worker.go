@@ -44,6 +44,31 @@ type Worker struct {
 	stop func()        // ends live and reap
 	lost chan struct{} // closed by live
 	done sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	avoided map[int64]time.Time
+}
+
+// avoid leaves the pages of a run to other workers for a time.
+func (w *Worker) avoid(run int64, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.avoided == nil {
+		w.avoided = map[int64]time.Time{}
+	}
+	w.avoided[run] = time.Now().Add(d)
+}
+
+// avoids says whether the pages of a run are left to others.
+func (w *Worker) avoids(run int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	until, ok := w.avoided[run]
+	if ok && time.Now().After(until) {
+		delete(w.avoided, run)
+		return false
+	}
+	return ok
 }
 
 // Register makes this process a worker and takes over from dead ones. name is for
@@ -67,6 +92,9 @@ func (s *Store) Register(ctx context.Context, name string) (*Worker, error) {
 	if err := w.register(ctx, name); err != nil {
 		_ = conn.Close(ctx) // the error above says more
 		return nil, s.lookError("register worker", err)
+	}
+	if clock, err := s.checkClock(ctx); err == nil && clock.State == CheckWarn {
+		s.cfg.Log.Warn(clock.Text+": waits of hosts will be wrong by that", "fix", clock.Fix)
 	}
 	if err := s.reap(ctx, w.id); err != nil {
 		_ = conn.Close(ctx) // frees the lock; others reap what was registered
@@ -105,7 +133,7 @@ func (w *Worker) live(ctx context.Context) {
 			return
 		}
 		if err != nil || tag.RowsAffected() == 0 {
-			w.s.cfg.Log.Warn("worker lost", "worker", w.id, "error", err)
+			w.s.cfg.Log.Info("worker lost", "worker", w.id, "error", err)
 			close(w.lost)
 			return
 		}
@@ -116,7 +144,7 @@ func (w *Worker) live(ctx context.Context) {
 			return
 		}
 		if err != nil && !pgconn.Timeout(err) {
-			w.s.cfg.Log.Warn("worker lost", "worker", w.id, "error", err)
+			w.s.cfg.Log.Info("worker lost", "worker", w.id, "error", err)
 			close(w.lost)
 			return
 		}
@@ -128,6 +156,9 @@ func (w *Worker) reaping(ctx context.Context) {
 	beat, sweep := time.NewTicker(w.s.times.beat), time.NewTicker(w.s.times.sweep)
 	defer beat.Stop()
 	defer sweep.Stop()
+	if err := w.s.sweep(ctx); err != nil && ctx.Err() == nil {
+		w.s.cfg.Log.Warn("the queue was not looked through", "error", err)
+	}
 	for {
 		var err error
 		select {
@@ -205,29 +236,56 @@ func (s *Store) retire(ctx context.Context, tx pgx.Tx, id int32, uncount int) er
 	if err != nil {
 		return err
 	}
-	if err := wake(ctx, tx, hosts); err != nil {
+	if err := s.wakeAt(ctx, tx, hosts, reaped); err != nil {
 		return err
 	}
-	rows, err = tx.Query(ctx, "UPDATE tabfarm_internal.slot SET epoch = epoch + 1, turn = turn + 1, worker = NULL WHERE worker = $1 RETURNING host, slot, turn", id)
+	// A job of the old epoch may be in the dead worker's hands for ever; one of
+	// the new epoch takes its place.
+	rows, err = tx.Query(ctx, "UPDATE tabfarm_internal.slot SET epoch = epoch + 1, turn = turn + 1, worker = NULL WHERE worker = $1 RETURNING host, slot, epoch, turn", id)
 	if err != nil {
 		return err
 	}
-	type place struct {
-		Host string
-		Slot int16
-		Turn int64
-	}
-	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
-	if err != nil {
+	var places []place
+	var turns []int64
+	var p place
+	var turn int64
+	if _, err := pgx.ForEachRow(rows, []any{&p.Host, &p.Slot, &p.Epoch, &turn}, func() error {
+		places, turns = append(places, p), append(turns, turn)
+		return nil
+	}); err != nil {
 		return err
 	}
-	for _, p := range places {
-		if err := takeBack(ctx, tx, p.Host, p.Slot, p.Turn, uncount); err != nil {
+	for i, p := range places {
+		if err := takeBack(ctx, tx, p.Host, p.Slot, turns[i], uncount); err != nil {
 			return err
 		}
 	}
+	if err := s.insertVisits(ctx, tx, places, reaped); err != nil {
+		return err
+	}
+	if err := s.retirePlans(ctx, tx, id); err != nil {
+		return err
+	}
 	_, err = tx.Exec(ctx, "DELETE FROM tabfarm_internal.worker WHERE id = $1", id)
 	return err
+}
+
+// retirePlans hands the plans of a worker to others.
+func (s *Store) retirePlans(ctx context.Context, tx pgx.Tx, id int32) error {
+	rows, err := tx.Query(ctx, "UPDATE tabfarm_internal.run SET plan_epoch = plan_epoch + 1, planner = NULL WHERE planner = $1 RETURNING id, plan_epoch", id)
+	if err != nil {
+		return err
+	}
+	plans, err := pgx.CollectRows(rows, pgx.RowToStructByPos[planArgs])
+	if err != nil {
+		return err
+	}
+	for _, a := range plans {
+		if err := s.insertPlan(ctx, tx, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeBack makes pages pending that are leased under a turn of a slot before the
@@ -252,11 +310,12 @@ const backColumns = `state = CASE WHEN r.state IN ` + openStates + ` THEN 0 ELSE
     finished_at = CASE WHEN r.state IN ` + openStates + ` THEN NULL ELSE clock_timestamp() END,
     slot = NULL, turn = NULL`
 
-// sweep repairs what should not happen: slots of workers that have no row, and
-// pending pages of unfinished runs on hosts none of whose slots is queued.
+// sweep repairs what should not happen, and what people do to the queue by hand:
+// pending pages of running runs on hosts none of whose slots is queued, slots and
+// plans whose job is gone, runs that nobody ended.
 func (s *Store) sweep(ctx context.Context) error {
 	rows, err := s.pool.Query(ctx, `SELECT DISTINCT rh.host FROM tabfarm_internal.run_host rh
-JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state IN `+openStates+`
+JOIN tabfarm_internal.run r ON r.id = rh.run_id AND r.state = 'running'
 WHERE NOT EXISTS (SELECT FROM tabfarm_internal.slot s JOIN tabfarm_internal.host h USING (host)
                   WHERE s.host = rh.host AND s.queued AND s.slot < h.concurrency)
   AND EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = rh.run_id AND p.host = rh.host AND p.state = 0)
@@ -265,9 +324,63 @@ ORDER BY rh.host`)
 		return translate("look for forgotten pages", err)
 	}
 	hosts, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(hosts) == 0 {
+	if err != nil {
 		return translate("look for forgotten pages", err)
 	}
-	s.cfg.Log.Warn("pending pages had no slot queued", "hosts", len(hosts))
-	return s.transact(ctx, "queue forgotten pages", func(tx pgx.Tx) error { return wake(ctx, tx, hosts) })
+	if len(hosts) > 0 {
+		s.cfg.Log.Info("pending pages had no slot queued", "hosts", len(hosts))
+		if err := s.transact(ctx, "queue forgotten pages", func(tx pgx.Tx) error { return s.wake(ctx, tx, hosts) }); err != nil {
+			return err
+		}
+	}
+	return s.transact(ctx, "repair the queue", func(tx pgx.Tx) error { return s.repairJobs(ctx, tx) })
+}
+
+// repairJobs makes jobs anew that are gone although somebody counts on them.
+func (s *Store) repairJobs(ctx context.Context, tx pgx.Tx) error {
+	const gone = `NOT EXISTS (SELECT FROM tabfarm_internal.river_job j
+    WHERE j.state IN ('available', 'pending', 'running', 'retryable', 'scheduled') AND j.kind = `
+	rows, err := tx.Query(ctx, `SELECT DISTINCT s.host FROM tabfarm_internal.slot s WHERE s.queued AND `+gone+`'visit'
+    AND j.args = jsonb_build_object('host', s.host, 'slot', s.slot, 'epoch', s.epoch)) ORDER BY s.host`)
+	if err != nil {
+		return err
+	}
+	hosts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "SELECT FROM tabfarm_internal.slot WHERE host = ANY ($1) ORDER BY host, slot FOR NO KEY UPDATE", hosts); err != nil {
+		return err
+	}
+	rows, err = tx.Query(ctx, `UPDATE tabfarm_internal.slot s SET epoch = epoch + 1, turn = turn + 1, worker = NULL
+WHERE s.host = ANY ($1) AND s.queued AND `+gone+`'visit'
+    AND j.args = jsonb_build_object('host', s.host, 'slot', s.slot, 'epoch', s.epoch)) RETURNING host, slot, epoch`, hosts)
+	if err != nil {
+		return err
+	}
+	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+	if err != nil {
+		return err
+	}
+	if len(places) > 0 {
+		s.cfg.Log.Info("queued slots had no job", "slots", len(places))
+	}
+	if err := s.insertVisits(ctx, tx, places, ordinal); err != nil {
+		return err
+	}
+	rows, err = tx.Query(ctx, `UPDATE tabfarm_internal.run r SET plan_epoch = plan_epoch + 1 WHERE r.state = 'running' AND NOT r.planned AND r.planner IS NULL
+    AND `+gone+`'plan' AND j.args = jsonb_build_object('run', r.id, 'epoch', r.plan_epoch)) RETURNING id, plan_epoch`)
+	if err != nil {
+		return err
+	}
+	plans, err := pgx.CollectRows(rows, pgx.RowToStructByPos[planArgs])
+	if err != nil {
+		return err
+	}
+	for _, a := range plans {
+		if err := s.insertPlan(ctx, tx, a); err != nil {
+			return err
+		}
+	}
+	return s.finishRuns(ctx, tx, "true")
 }

@@ -153,7 +153,7 @@ func (a *app) demoRun(ctx context.Context, f *farm.Farm, r *recipe.Recipe) (farm
 	defer done()
 	show := a.show(r.Name, p)
 	told := a.tellDrain(ctx, drain, s.RunID)
-	err = f.Work(ctx, drain, s.RunID, p.event)
+	err = f.Work(ctx, drain, s.RunID, p.eventOf(s.RunID))
 	show.Close()
 	told()
 	if err != nil {

@@ -33,15 +33,16 @@ type program struct {
 	path string
 	site *watchedSite
 	dir  string
+	dsn  string
 	env  []string
 }
 
 func (at *place) newProgram(t *testing.T) *program {
 	t.Helper()
-	p := &program{t: t, path: at.program, site: startSite(t), dir: t.TempDir()}
+	p := &program{t: t, path: at.program, site: startSite(t), dir: t.TempDir(), dsn: pgtest.DSN(t)}
 	p.write("")
 	p.env = append(os.Environ(), "HOME="+p.dir, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "TMPDIR="+at.dir,
-		"TABFARM_NETWORK_ALLOW_PRIVATE=127.0.0.1", "TABFARM_DATABASE_URL="+pgtest.DSN(t))
+		"TABFARM_NETWORK_ALLOW_PRIVATE=127.0.0.1", "TABFARM_DATABASE_URL="+p.dsn)
 	return p
 }
 

@@ -99,7 +99,8 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.AddCommand(
 		newDemo(a), newInit(a), newTry(a), newCheck(a), newRun(a), newResume(a), newCancel(a), newQuery(a), newRuns(a),
-		newPages(a), newTables(a), newRetry(a), newDoctor(a), newDB(a), newVersion(a),
+		newPages(a), newTables(a), newRetry(a), newSubmit(a), newSchedule(a), newUnschedule(a), newSchedules(a), newServe(a),
+		newDoctor(a), newHealth(a), newDB(a), newVersion(a),
 	)
 	return root
 }

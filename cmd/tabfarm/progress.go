@@ -13,6 +13,7 @@ import (
 
 	"github.com/tabfarm/tabfarm/farm"
 	"github.com/tabfarm/tabfarm/recipe"
+	"github.com/tabfarm/tabfarm/store"
 )
 
 // progress counts what a run does and says it in one line. All methods may be
@@ -60,6 +61,29 @@ func (p *progress) event(e farm.Event) {
 	if e.Failed {
 		p.failed[e.Outcome]++
 	}
+}
+
+// eventOf is event for the events of one run.
+func (p *progress) eventOf(run int64) func(farm.Event) {
+	return func(e farm.Event) {
+		if e.RunID == run {
+			p.event(e)
+		}
+	}
+}
+
+// sync takes over what the database says: other workers end pages, too. Events
+// may be ahead of it.
+func (p *progress) sync(now store.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total = max(p.total, now.Total)
+	p.done = max(p.done, now.Done+now.Failed)
+	var rows int64
+	for _, t := range now.Tables {
+		rows += t.Inserted + t.Updated + t.Unchanged
+	}
+	p.rows = max(p.rows, rows)
 }
 
 // line is "21/40 pages  11,204 rows  20/min (this host's pace)  1 failed  1 min left".

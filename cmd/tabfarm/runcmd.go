@@ -92,15 +92,20 @@ func (a *app) runRecipe(ctx context.Context, f *farm.Farm, r *recipe.Recipe, o r
 	if err != nil {
 		return 0, err
 	}
+	a.tellSubmission(s, o.fresh)
+	return a.work(ctx, f, job{submission: s, pace: pagesAMinute(r), json: o.json, newest: newest})
+}
+
+// tellSubmission says what became of an older run of the recipe.
+func (a *app) tellSubmission(s farm.Submission, fresh bool) {
 	switch {
 	case s.Resumed:
 		a.notice("run %d goes on at %d of %s (--new starts over)", s.RunID, s.Finished, pagesWords(s.Total))
-	case s.Superseded != 0 && o.fresh:
+	case s.Superseded != 0 && fresh:
 		a.notice("run %d starts over; run %d is closed as superseded", s.RunID, s.Superseded)
 	case s.Superseded != 0:
 		a.notice("the recipe changed: run %d begins, run %d is closed as superseded", s.RunID, s.Superseded)
 	}
-	return a.work(ctx, f, job{submission: s, pace: pagesAMinute(r), json: o.json, newest: newest})
 }
 
 // job is a run to be worked on, and how its end is told.
@@ -130,10 +135,13 @@ func (a *app) work(ctx context.Context, f *farm.Farm, j job) (int, error) {
 	}
 	show := a.show(s.Recipe, p)
 	told := a.tellDrain(ctx, drain, s.RunID)
+	counted := a.follow(ctx, s.RunID, p)
+	count := p.eventOf(s.RunID)
 	err = f.Work(ctx, drain, s.RunID, func(e farm.Event) {
-		p.event(e)
+		count(e)
 		a.tellHost(e)
 	})
+	counted()
 	show.Close()
 	told()
 
@@ -159,6 +167,9 @@ func (a *app) work(ctx context.Context, f *farm.Farm, j job) (int, error) {
 		for _, warning := range sum.Warnings {
 			a.notice("warning: %s", clean(warning))
 		}
+		if sum.Problem != "" {
+			a.notice("more pages could not be found: %s", clean(sum.Problem))
+		}
 		return code, printJSON(a.stdout, newRunReport(sum, code))
 	case sum.Pending > 0:
 		a.printStopped(sum)
@@ -167,8 +178,47 @@ func (a *app) work(ctx context.Context, f *farm.Farm, j job) (int, error) {
 	return code, printSummary(a.stdout, sum, j.newest)
 }
 
+const (
+	// followEvery is how often the database is asked how a run goes, which other
+	// workers help with; longer where the answer takes long.
+	followEvery = time.Second
+	followShare = 20 // of the time at most one part is spent on asking
+)
+
+// follow keeps a progress true to the database. The returned function ends it.
+func (a *app) follow(ctx context.Context, runID int64, p *progress) func() {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		timer := time.NewTimer(followEvery)
+		defer timer.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+			}
+			began := time.Now()
+			if now, err := a.store.Progress(ctx, runID); err == nil {
+				p.sync(now)
+			}
+			timer.Reset(max(followEvery, followShare*time.Since(began)))
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
 // printStopped says where a run stands that is to go on.
 func (a *app) printStopped(s farm.Summary) {
+	if s.State == store.RunRunning {
+		_, _ = fmt.Fprintf(a.stdout, "%s: left at %d of %s; other workers go on with run %d.\n",
+			s.Recipe, s.Total-s.Pending, pagesWords(s.Total), s.RunID)
+		return
+	}
 	_, _ = fmt.Fprintf(a.stdout, "%s: stopped at %d of %s, run %d. The same command goes on.\n",
 		s.Recipe, s.Total-s.Pending, pagesWords(s.Total), s.RunID)
 }
@@ -234,7 +284,7 @@ func pagesWords(n int) string { return count(int64(n), "page", "pages") }
 // exitOf is the exit code of a run that was not interrupted. Rows that two
 // pages gave differently were stored by the rule and still need an eye.
 func exitOf(s farm.Summary) int {
-	if s.Failed > 0 || s.Pending > 0 || s.State == store.RunCancelled {
+	if s.Failed > 0 || s.Pending > 0 || s.Problem != "" || s.State == store.RunCancelled {
 		return exitPages
 	}
 	for _, t := range s.Tables {

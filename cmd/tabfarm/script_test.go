@@ -59,6 +59,7 @@ func TestProgram(t *testing.T) {
 	t.Run("script", p.testScripts)
 	t.Run("interrupt", p.testInterrupts)
 	t.Run("terminal", p.testTerminal)
+	t.Run("soak", p.testSoak)
 }
 
 // clear removes the place, after a look at what commands left behind.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/tabfarm/tabfarm/web"
 )
 
 // settings is the configuration of one command, decoded once. Flags come before
@@ -40,7 +43,11 @@ type settings struct {
 		Proxy        string
 	}
 	Session struct{ Dir string }
-	Log     struct{ Level slog.Level }
+	Serve   struct {
+		Listen string        // host:port, "" where it is off
+		Drain  time.Duration // longest time to finish the pages in flight
+	}
+	Log struct{ Level slog.Level }
 }
 
 // option is one key of the configuration.
@@ -67,6 +74,8 @@ func options() []option {
 		{"network.allow_private", "", "", func(s *settings, v value) error { return setAllow(&s.Network.AllowPrivate, v) }},
 		{"network.proxy", "", "", func(s *settings, v value) error { return setProxy(&s.Network.Proxy, v) }},
 		{"session.dir", "", "", func(s *settings, v value) error { return v.text(&s.Session.Dir) }},
+		{"serve.listen", fmt.Sprintf("127.0.0.1:%d", web.Port), "", func(s *settings, v value) error { return setListen(&s.Serve.Listen, v) }},
+		{"serve.drain", "30s", "", func(s *settings, v value) error { return v.duration(&s.Serve.Drain) }},
 		{"log.level", "warn", "", func(s *settings, v value) error { return setLevel(&s.Log.Level, v) }},
 	}
 }
@@ -266,6 +275,20 @@ func setProxy(to *string, v value) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5") {
 		return errors.New("is no proxy. Write http://HOST:PORT or socks5://HOST:PORT")
+	}
+	*to = s
+	return nil
+}
+
+func setListen(to *string, v value) error {
+	s := v.String()
+	if s == "off" || s == "false" { // YAML 1.1 files say no with off
+		*to = ""
+		return nil
+	}
+	_, port, err := net.SplitHostPort(s)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q is no address to listen on. Write HOST:PORT, as 127.0.0.1:%d, or off", s, web.Port)
 	}
 	*to = s
 	return nil

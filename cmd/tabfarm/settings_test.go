@@ -59,7 +59,8 @@ func TestSettingsDefaults(t *testing.T) {
 	var want settings
 	want.Database.Schema = "public"
 	want.Browser.Sandbox = "on"
-	want.Browser.PageLimit = 10 * time.Minute
+	want.Browser.PageLimit, want.Serve.Drain = 10*time.Minute, 30*time.Second
+	want.Serve.Listen = "127.0.0.1:8077"
 	want.Log.Level = slog.LevelWarn
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("settings differ (-want +got):\n%s", diff)
@@ -71,7 +72,7 @@ func TestSettingsDefaults(t *testing.T) {
 func TestSettingsOrder(t *testing.T) {
 	files := map[string]string{
 		"user": "database:\n  schema: from_user\n  readers: [a, b]\nbrowser: {path: user, tabs: 1}\nlog: {level: info}\n",
-		"work": "database: {schema: from_work}\nbrowser: {path: work, tabs: 2, sandbox: off}\n",
+		"work": "database: {schema: from_work}\nbrowser: {path: work, tabs: 2, sandbox: off}\nserve: {listen: off}\n",
 	}
 	env := map[string]string{"TABFARM_BROWSER_TABS": "3", "TABFARM_BROWSER_PATH": "env", "TABFARM_NETWORK_ALLOW_PRIVATE": "127.0.0.1, 10.0.0.0/8 box:80"}
 	s, err := load(t, files, env, "--browser", "flag")
@@ -84,8 +85,10 @@ func TestSettingsOrder(t *testing.T) {
 	want.Browser.Path = "flag"
 	want.Browser.Tabs = 3
 	want.Browser.Sandbox = "off"
-	want.Browser.PageLimit = 10 * time.Minute
+	want.Browser.PageLimit, want.Serve.Drain = 10*time.Minute, 30*time.Second
+	want.Serve.Listen = "127.0.0.1:8077"
 	want.Network.AllowPrivate = []string{"127.0.0.1", "10.0.0.0/8", "box:80"}
+	want.Serve.Listen = ""
 	want.Log.Level = slog.LevelInfo
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("settings differ (-want +got):\n%s", diff)
@@ -105,6 +108,7 @@ log: debug
 network:
   allow_private: [10.0.0.0/99]
   proxy: {a: b}
+serve: {listen: 8077}
 `}
 	env := map[string]string{"TABFARM_BROWSER_PAGE_LIMIT": "10", "TABFARM_DATABASE_URL": "mysql://user:hunter2@host/db"}
 	_, err := load(t, files, env, "--tabs", "9999")
@@ -123,6 +127,7 @@ network:
 		`tabfarm.yaml:8:12: browser.sandbox: "maybe" is neither on nor off. Write on or off.`,
 		`TABFARM_BROWSER_PAGE_LIMIT: "10" is not a time. Write a number with its unit, as 90s or 10m.`,
 		`tabfarm.yaml:11:18: network.allow_private: "10.0.0.0/99" is no range of addresses. Write one as 10.0.0.0/8, or a host, or host:port.`,
+		`tabfarm.yaml:13:17: serve.listen: "8077" is no address to listen on. Write HOST:PORT, as 127.0.0.1:8077, or off.`,
 	}
 	if diff := cmp.Diff(want, mistakes); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s", diff)

@@ -65,6 +65,9 @@ func printSummary(w io.Writer, s farm.Summary, newest bool) error {
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(&b, "  warning: %s\n", clean(warning))
 	}
+	if s.Problem != "" {
+		fmt.Fprintf(&b, "  more pages could not be found: %s\n", clean(s.Problem))
+	}
 	writeFailures(&b, s)
 	if failed := failedOutcomes(s); len(failed) > 0 {
 		words := make([]string, len(failed))

@@ -16,6 +16,7 @@ import (
 	"github.com/tabfarm/tabfarm/recipe"
 	"github.com/tabfarm/tabfarm/store"
 	"github.com/tabfarm/tabfarm/store/localpg"
+	"github.com/tabfarm/tabfarm/web"
 )
 
 // Rules for what tabfarm says:
@@ -100,6 +101,7 @@ func explain(err error) *failure {
 		programs  *localpg.ErrNoPrograms
 		release   *localpg.ErrVersion
 		path      *fs.PathError
+		address   *web.AddressError
 	)
 	switch {
 	case err == nil:
@@ -125,6 +127,8 @@ func explain(err error) *failure {
 		return &failure{code: exitMissing, err: err}
 	case errors.Is(err, store.ErrWorkerLost):
 		return &failure{code: exitMissing, err: err, hint: "the run can go on: the same command again"}
+	case errors.As(err, &address):
+		return &failure{code: exitUsage, err: err, hint: "serve.listen names another address (TABFARM_SERVE_LISTEN=HOST:PORT), or off"}
 	case errors.As(err, &path):
 		return &failure{code: exitMissing, err: err} // a folder that is not there or not ours, a full disk
 	case outOfResources(err):

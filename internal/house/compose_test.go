@@ -5,11 +5,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/schema"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/tabfarm/tabfarm/recipe"
+	"github.com/tabfarm/tabfarm/web"
 )
 
 // root is the module's root from here.
@@ -22,7 +27,14 @@ type composeFile struct {
 }
 
 type composeService struct {
+	Image       string            `yaml:"image"`
 	Entrypoint  []string          `yaml:"entrypoint"`
+	Command     []string          `yaml:"command"`
+	Scale       *int              `yaml:"scale"`
+	GracePeriod string            `yaml:"stop_grace_period"`
+	Restart     string            `yaml:"restart"`
+	Container   string            `yaml:"container_name"`
+	Expose      []string          `yaml:"expose"`
 	Environment map[string]string `yaml:"environment"`
 	Volumes     []string          `yaml:"volumes"`
 	Ports       []string          `yaml:"ports"`
@@ -81,19 +93,31 @@ func TestComposeFile(t *testing.T) {
 			}
 		}
 	}
-	if !tabfarm.Init || !slices.Equal(tabfarm.CapDrop, []string{"ALL"}) {
-		t.Errorf("tabfarm: init %v, dropped capabilities %q", tabfarm.Init, tabfarm.CapDrop)
-	}
-	if got := tabfarm.DependsOn["postgres"].Condition; got != "service_healthy" {
-		t.Errorf("tabfarm starts when postgres is %q", got)
-	}
-	if url := tabfarm.Environment["TABFARM_DATABASE_URL"]; !strings.HasPrefix(url, "postgres://tabfarm:") || !strings.HasSuffix(url, "@postgres:5432/tabfarm") {
-		t.Errorf("TABFARM_DATABASE_URL: %q", url)
-	}
 	if _, named := file.Volumes["postgres"]; !named || !slices.Equal(postgres.Volumes, []string{"postgres:/var/lib/postgresql/data"}) {
 		t.Errorf("postgres keeps its data in %q, named volumes: %v", postgres.Volumes, file.Volumes)
 	}
-	for _, option := range tabfarm.SecurityOpt {
+	tabfarm.check(t, "tabfarm")
+}
+
+// check asks of a service that runs tabfarm what both of them have.
+func (s composeService) check(t *testing.T, name string) {
+	t.Helper()
+	if !s.Init || !slices.Equal(s.CapDrop, []string{"ALL"}) || s.Image != "tabfarm" {
+		t.Errorf("%s: image %q, init %v, dropped capabilities %q", name, s.Image, s.Init, s.CapDrop)
+	}
+	if got := s.DependsOn["postgres"].Condition; got != "service_healthy" {
+		t.Errorf("%s starts when postgres is %q", name, got)
+	}
+	if url := s.Environment["TABFARM_DATABASE_URL"]; !strings.HasPrefix(url, "postgres://tabfarm:") || !strings.HasSuffix(url, "@postgres:5432/tabfarm") {
+		t.Errorf("%s: TABFARM_DATABASE_URL: %q", name, url)
+	}
+	if !slices.Equal(s.Volumes, []string{"./recipes:/recipes:ro"}) {
+		t.Errorf("%s mounts %q", name, s.Volumes)
+	}
+	if grace, err := time.ParseDuration(s.GracePeriod); err != nil || grace < drainTime(t) {
+		t.Errorf("%s may take %q to end, and draining takes %v", name, s.GracePeriod, drainTime(t))
+	}
+	for _, option := range s.SecurityOpt {
 		if path, ok := strings.CutPrefix(option, "seccomp="); ok {
 			if _, err := os.Stat(filepath.Join(root, path)); err != nil {
 				t.Error(err)
@@ -101,7 +125,39 @@ func TestComposeFile(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("tabfarm has no seccomp profile: %q", tabfarm.SecurityOpt)
+	t.Errorf("%s has no seccomp profile: %q", name, s.SecurityOpt)
+}
+
+// drainTime is what a worker takes at most that was told to end, with a margin: a
+// page of a recipe that asks for no longer timeout is loaded and stored.
+func drainTime(t *testing.T) time.Duration {
+	t.Helper()
+	r, err := recipe.Parse("drain.yaml", []byte("urls: https://stats.example/\ntables:\n  t: {key: [a]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Kinds[0].Page.Timeout + 30*time.Second
+}
+
+// A service can be scaled when nothing of it is there only once.
+func TestComposeWorkersScale(t *testing.T) {
+	t.Parallel()
+	_, file := readCompose(t)
+	worker := file.Services["worker"]
+	worker.check(t, "worker")
+	if len(worker.Ports) > 0 || worker.Container != "" || worker.Scale == nil || *worker.Scale != 0 {
+		t.Errorf("worker: ports %q, name %q, scale %v", worker.Ports, worker.Container, worker.Scale)
+	}
+	port := strconv.Itoa(web.Port)
+	if got := worker.Environment["TABFARM_SERVE_LISTEN"]; got != ":"+port || !slices.Equal(worker.Expose, []string{port}) {
+		t.Errorf("worker listens at %q and exposes %q, want port %s", got, worker.Expose, port)
+	}
+	if len(worker.Entrypoint) > 0 || !slices.Equal(worker.Command, []string{"serve"}) || !slices.Equal(worker.HealthCheck.Test, []string{"CMD", "tabfarm", "health"}) {
+		t.Errorf("worker runs %q %q and is asked by %q", worker.Entrypoint, worker.Command, worker.HealthCheck.Test)
+	}
+	if worker.Restart != "unless-stopped" {
+		t.Errorf("a worker that died is restarted %q", worker.Restart)
+	}
 }
 
 // The service's entry: its own arguments, else the recipes, else the demo.

@@ -26,6 +26,8 @@ var keepers = []struct {
 	{"github.com/spf13/cobra", []string{"cmd/tabfarm"}, "the command line only wires"},
 	{"github.com/spf13/pflag", []string{"cmd/tabfarm"}, "the command line only wires"},
 	{"github.com/vbauerster/mpb/v8", []string{"cmd/tabfarm"}, "only the command line draws on a terminal"},
+	{"github.com/prometheus", []string{"web"}, "others tell what happened; how it is shown is one package's business"},
+	{module + "/web", []string{"cmd/tabfarm"}, "what works does not know who looks on"},
 	{module + "/store/localpg", []string{"cmd/tabfarm", "internal/pgtest", "internal/testdb"}, "whose Postgres it is, is a matter of configuration"},
 	{module + "/internal/demosite", []string{"cmd/tabfarm", "internal/libsite", "bench/pandas"}, "the engine knows no site"},
 	{module + "/internal/libsite", nil, "it is for tests"},
@@ -45,6 +47,7 @@ var circles = map[string]struct {
 	"extract":     {[]string{"recipe"}, "reading is the same for every browser and database"},
 	"store":       {[]string{"recipe", "migrations"}, "Postgres knows neither Chrome nor the engine"},
 	"farm":        {[]string{"recipe", "extract", "browserpool", "store"}, "the engine stands on these and under the command line"},
+	"web":         {[]string{"farm", "browserpool", "store"}, "it shows what these tell, and reads no page and no recipe"},
 }
 
 // barred are parts of the standard library that a package does without.
@@ -53,6 +56,7 @@ var barred = map[string]struct {
 	why     string
 }{
 	"extract": {[]string{"os", "os/exec", "net", "net/http", "database/sql"}, "what was read is all it gets: no I/O"},
+	"web":     {[]string{"net/http/pprof", "expvar", "os", "os/exec", "database/sql"}, "it only shows: no files, no programs, nothing of the process's memory"},
 	"recipe":  {[]string{"os/exec", "net", "net/http", "database/sql"}, "what an expansion needs from outside comes through Inputs"},
 }
 
@@ -153,6 +157,10 @@ func TestImportRulesBite(t *testing.T) {
 		{ImportPath: module + "/extract", Imports: []string{"net/http"}},
 		{ImportPath: module + "/farm", Imports: []string{module + "/internal/demosite"}},
 		{ImportPath: module + "/web", Imports: []string{"github.com/spf13/viper"}},
+		{ImportPath: module + "/web", Imports: []string{module + "/extract"}},
+		{ImportPath: module + "/web", Imports: []string{"net/http/pprof"}},
+		{ImportPath: module + "/farm", Imports: []string{"github.com/prometheus/client_golang/prometheus"}},
+		{ImportPath: module + "/farm", Imports: []string{module + "/web"}},
 	} {
 		if got := faults(p); len(got) == 0 {
 			t.Errorf("%+v: %q", p, got)
