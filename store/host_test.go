@@ -188,7 +188,12 @@ func TestTryHosts(t *testing.T) {
 	fail(t, v, 10)
 	ok(t, v.Close(ctx))
 	_ = noVisit(t, w, run.ID)
+	epochs := func() int { return get[int](d, "SELECT sum(epoch)::integer FROM tabfarm_internal.slot") }
+	before := epochs()
 	ok(t, d.TryHosts(ctx, run.ID))
+	if epochs() == before {
+		t.Error("the jobs that wait for the end of the pause were not replaced")
+	}
 	v, _ = d.visit(w, run.ID, 1)
 	_, err := v.TakeTurn(ctx) // the probe, which its worker does not survive
 	ok(t, err)
