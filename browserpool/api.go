@@ -122,9 +122,10 @@ type Response struct {
 
 // Failure is one failed request of a page: Status, or Chrome's word in Err.
 type Failure struct {
-	URL    string
-	Status int
-	Err    string
+	URL        string
+	Status     int
+	RetryAfter string // header of the answer
+	Err        string
 }
 
 // MaxBody is the largest body of a captured response, in bytes; MaxPayload the

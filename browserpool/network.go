@@ -279,6 +279,11 @@ func (v *visit) responded(from *session, params jsonv2.Value) {
 		return
 	}
 	r.from, r.out.Status = from, ev.Response.Status
+	for name, value := range ev.Response.Headers {
+		if strings.EqualFold(name, "Retry-After") {
+			r.out.RetryAfter = value
+		}
+	}
 	if ev.Response.MIME == "text/event-stream" {
 		r.draws, v.net.live = false, true // a stream by fetch ends as little as an EventSource does
 		v.landed(ev.ID)
@@ -381,7 +386,10 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 		return
 	}
 	delete(v.net.requests, ev.ID)
-	if !ev.Canceled && ev.Blocked == "" {
+	switch {
+	case r.out.Status >= 400: // a body that the page does not read ends as cancelled
+		v.net.fail(r)
+	case !ev.Canceled && ev.Blocked == "":
 		r.out.Err = ev.Error
 		v.net.fail(r)
 	}

@@ -65,6 +65,13 @@ type Event struct {
 	Last    bool          // the page has ended
 	Failed  bool          // it counts as failed; an empty page may be accepted
 	Found   int           // pages that the run has more, because its links lead to them
+
+	// Of a host, not of a page: Address is "" then, and Outcome and Message are those
+	// of the last try there.
+	Host    string
+	Paused  time.Duration // > 0: it only fails and is paused for so long
+	Waiting int           // pages that wait for it meanwhile, of all runs
+	GivenUp int           // pages of the run that have ended with it, after the last pause
 }
 
 // Summary is how a run stands, from the database.

@@ -12,6 +12,8 @@ import (
 	"time"
 )
 
+var errRedirects = errors.New("more than 5 redirects")
+
 // newClient is the HTTP client for robots.txt and sitemaps. It refuses private
 // addresses at connect time, so that a redirect or a second answer of DNS cannot
 // lead around the check.
@@ -56,7 +58,7 @@ func newClient(product, proxy string, allowed addresses) (*http.Client, error) {
 		Transport: &agentTransport{product: product, next: transport},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) >= 5 { // RFC 9309, 2.3.1.2: at least five
-				return errors.New("more than 5 redirects")
+				return errRedirects
 			}
 			return allowed.check(r.Context(), r.URL.String(), netip.Addr{})
 		},

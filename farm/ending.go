@@ -24,11 +24,22 @@ type ending struct {
 	message  string
 	accepted bool          // empty, and min_rows: 0 says that this is fine
 	again    bool          // it may heal: worth another try
-	push     time.Duration // the host asks to be left alone for so long
+	host     verdict       // what it says of the host
+	push     time.Duration // leave the host alone for so long; 0 of a busy one: it does not say
 	proof    extract.Proof
 	total    *int
 	rows     int
 }
+
+// verdict is what the end of a page says of its host.
+type verdict int
+
+const (
+	unasked verdict = iota // nothing
+	answers
+	fails // no answer, or HTTP 5xx
+	busy  // it asks to be left alone: HTTP 429 or 503
+)
 
 // failed says that the page counts as failed. A nil ending has not failed.
 func (e *ending) failed() bool { return e != nil && e.outcome != OK && !e.accepted }
@@ -114,7 +125,7 @@ func read(a browserpool.Answer, err error, kind *recipe.Kind, vars map[string]st
 	}
 	var problem *extract.Problem
 	if !errors.As(err, &problem) {
-		return rows, &ending{outcome: ScriptError, message: err.Error()}
+		return rows, &ending{outcome: ScriptError, message: err.Error(), host: answers}
 	}
 	return rows, explain(problem, reading, rows.tables, a, kind)
 }
@@ -139,13 +150,13 @@ func unreadable(err error) *ending {
 		return tooLarge()
 	}
 	if errors.Is(err, extract.ErrTooManyLinks) {
-		return &ending{outcome: TooLarge, message: "the page has more links than are followed of one page (100,000). Narrow them down with links:"}
+		return &ending{outcome: TooLarge, message: "the page has more links than are followed of one page (100,000). Narrow them down with links:", host: answers}
 	}
-	return &ending{outcome: ScriptError, message: fmt.Sprintf("the page could not be read: %v", err), again: true}
+	return &ending{outcome: ScriptError, message: fmt.Sprintf("the page could not be read: %v", err), again: true, host: answers}
 }
 
 func tooLarge() *ending {
-	return &ending{outcome: TooLarge, message: "the page holds more text than is read of one page (tens of MB). Narrow it down with from:"}
+	return &ending{outcome: TooLarge, message: "the page holds more text than is read of one page (tens of MB). Narrow it down with from:", host: answers}
 }
 
 // noAnswer words the end of a page that was not read at all.
@@ -159,18 +170,24 @@ func noAnswer(a browserpool.Answer, err error, kind *recipe.Kind, limit time.Dur
 	case a.Status >= http.StatusBadRequest:
 		return httpError(a)
 	case errors.Is(err, browserpool.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		e := &ending{outcome: Timeout, message: fmt.Sprintf("the page was not ready within %s. Give it longer with page.timeout", limit), again: true}
+		e := &ending{outcome: Timeout, message: fmt.Sprintf("the page was not ready within %s. Give it longer with page.timeout", limit), again: true, host: answers}
 		if kind.Page.Ready != "" {
 			e.message = fmt.Sprintf("nothing matched ready: %q within %s. Look at the selector, or give the page longer with page.timeout", kind.Page.Ready, limit)
 		}
+		if a.Status == 0 {
+			e.host = fails
+		}
 		return e
 	case errors.Is(err, browserpool.ErrUnreachable):
-		return &ending{outcome: Unreachable, message: unreachable(a.Err), again: !permanent[a.Err]}
+		if permanent[a.Err] {
+			return &ending{outcome: Unreachable, message: unreachable(a.Err)}
+		}
+		return &ending{outcome: Unreachable, message: unreachable(a.Err), again: true, host: fails}
 	case errors.Is(err, browserpool.ErrDownload):
 		if e := notHTML(a); e != nil {
 			return e
 		}
-		return &ending{outcome: NotHTML, message: "the URL is a download and no page"}
+		return &ending{outcome: NotHTML, message: "the URL is a download and no page", host: answers}
 	case errors.Is(err, browserpool.ErrTooLarge):
 		return tooLarge()
 	case errors.Is(err, browserpool.ErrCrashed):
@@ -204,14 +221,12 @@ const maxPush = time.Hour
 
 func httpError(a browserpool.Answer) *ending {
 	e := &ending{outcome: HTTPError, message: fmt.Sprintf("the server answers HTTP %d %s", a.Status, http.StatusText(a.Status))}
+	e.status(a.Status, a.Header["retry-after"])
 	switch {
-	case a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable:
-		e.again, e.push = true, retryAfter(a.Header["retry-after"], time.Now())
-		if a.Status == http.StatusTooManyRequests {
-			e.message += ". Lower polite.rate"
-		}
+	case a.Status == http.StatusTooManyRequests:
+		e.message += ". Lower polite.rate"
+	case a.Status == http.StatusServiceUnavailable:
 	case a.Status >= 500:
-		e.again = true
 		e.message += ": the site's own fault, tabfarm retry tries again"
 	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
 		e.message += ": the page may need page.session or page.headers"
@@ -221,16 +236,28 @@ func httpError(a browserpool.Answer) *ending {
 	return e
 }
 
-// retryAfter reads a Retry-After header, seconds or a date (RFC 9110, 10.2.3).
+// status says what an HTTP status means for the page and its host.
+func (e *ending) status(status int, after string) {
+	switch {
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		e.again, e.host, e.push = true, busy, retryAfter(after, time.Now())
+	case status >= 500:
+		e.again, e.host = true, fails
+	default:
+		e.host = answers
+	}
+}
+
+// retryAfter reads a Retry-After header, seconds or a date (RFC 9110, 10.2.3); 0
+// for none.
 func retryAfter(value string, now time.Time) time.Duration {
-	const unsaid = 10 * time.Second
 	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
 		return min(max(time.Duration(s)*time.Second, time.Second), maxPush)
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return min(max(at.Sub(now), time.Second), maxPush)
 	}
-	return unsaid
+	return 0
 }
 
 func notHTML(a browserpool.Answer) *ending {
@@ -238,14 +265,14 @@ func notHTML(a browserpool.Answer) *ending {
 	case "", "text/html", "application/xhtml+xml", "application/xml", "text/xml", "image/svg+xml":
 		return nil
 	default:
-		return &ending{outcome: NotHTML, message: fmt.Sprintf("the URL is %s and no HTML page", mime)}
+		return &ending{outcome: NotHTML, message: fmt.Sprintf("the URL is %s and no HTML page", mime), host: answers}
 	}
 }
 
 // explain looks behind a problem of reading for what caused it: a failed request
 // of the page, a script that broke, a page that never came to rest.
 func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a browserpool.Answer, kind *recipe.Kind) *ending {
-	e := &ending{outcome: Outcome(p.Outcome), message: p.Message}
+	e := &ending{outcome: Outcome(p.Outcome), message: p.Message, host: answers}
 	if r.Stopped != nil {
 		return stopped(e, r, a)
 	}
@@ -256,7 +283,8 @@ func explain(p *extract.Problem, r *extract.Reading, tables []extract.Table, a b
 	switch {
 	case len(a.Failed) > 0:
 		f := a.Failed[0]
-		e.outcome, e.again = HTTPError, heals(f)
+		e.outcome = HTTPError
+		e.blame(f, a.URL)
 		e.message = fmt.Sprintf("the page's own request to %s failed with %s, so: %s", shortURL(f.URL), failure(f), p.Message)
 		if e.again {
 			e.message += " tabfarm retry tries again."
@@ -280,14 +308,24 @@ func ofResponses(kind *recipe.Kind, table string) bool {
 	return slices.ContainsFunc(kind.Tables, func(t recipe.Table) bool { return t.Name == table && t.JSON != nil })
 }
 
-// heals says that a failed request of a page may go well another time.
-func heals(f browserpool.Failure) bool {
-	return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == 0
+// blame says that a failed request of a page is why it has no rows. One that got no
+// answer, or lost it on the way, says nothing of the page's host when it went to another: trackers do.
+func (e *ending) blame(f browserpool.Failure, page string) {
+	if f.Status >= http.StatusBadRequest {
+		e.status(f.Status, f.RetryAfter)
+		return
+	}
+	e.again = true
+	asked, err := recipe.Host(f.URL)
+	shown, perr := recipe.Host(page)
+	if err == nil && perr == nil && asked == shown {
+		e.host = fails
+	}
 }
 
 // failure is how a request of a page failed.
 func failure(f browserpool.Failure) string {
-	if f.Status == 0 {
+	if f.Status < http.StatusBadRequest {
 		return f.Err
 	}
 	return fmt.Sprintf("HTTP %d %s", f.Status, http.StatusText(f.Status))
@@ -296,7 +334,8 @@ func failure(f browserpool.Failure) string {
 // stopped words the end of a page at one of its steps. What it waited for stays the
 // outcome; a request that failed, or a script that broke, is told beside it.
 func stopped(e *ending, r *extract.Reading, a browserpool.Answer) *ending {
-	e.again = e.outcome == Timeout
+	late := e.outcome == Timeout
+	e.again = late
 	if e.outcome != SelectorMissing && e.outcome != Timeout {
 		return e
 	}
@@ -305,7 +344,8 @@ func stopped(e *ending, r *extract.Reading, a browserpool.Answer) *ending {
 	}
 	if len(a.Failed) > 0 {
 		f := a.Failed[0]
-		e.again = e.again || heals(f)
+		e.blame(f, a.URL)
+		e.again = e.again || late
 		e.message += fmt.Sprintf(" The page's own request to %s failed with %s.", shortURL(f.URL), failure(f))
 	}
 	if a.Exceptions > 0 {
@@ -314,14 +354,33 @@ func stopped(e *ending, r *extract.Reading, a browserpool.Answer) *ending {
 	return e
 }
 
-// again says whether a failed page is tried once more, and after how long:
-// 2 s, 4 s, 8 s and so on, each less up to a half by chance.
-func (w *work) again(p store.Page, e *ending) (time.Duration, bool) {
-	if !e.again || p.Attempt > w.recipe.Polite.Retries {
-		return 0, false
+// freePushes is how often a page may meet a busy host before its tries count.
+const freePushes = 6
+
+// another is a further try at a page. The host's clock may make it later.
+type another struct {
+	wait   time.Duration
+	free   bool // the try before does not count: it was the host's fault
+	pushed bool // because the host is busy
+}
+
+// again says whether a failed page is tried once more, and after how long: 2 s, 4 s,
+// 8 s and so on, each less up to a half by chance. A busy host costs no try at
+// first, a paused one none at all: the end of the pauses bounds it.
+func (w *work) again(p store.Page, e *ending, h store.Treatment) (another, bool) {
+	retries := w.recipe.Polite.Retries
+	if !e.again || retries == 0 || h.GiveUp {
+		return another{}, false
 	}
 	wait := min(2*time.Second<<min(p.Attempt-1, 6), time.Minute)
-	return wait/2 + rand.N(wait/2), true
+	wait = wait/2 + rand.N(wait/2)
+	switch {
+	case h.Paused > 0:
+		return another{wait: wait, free: true}, true
+	case e.host == busy && p.Pushed < freePushes:
+		return another{wait: wait, free: true, pushed: true}, true
+	}
+	return another{wait: wait}, p.Attempt <= retries
 }
 
 func sources(responses []browserpool.Response) []extract.Source {

@@ -37,7 +37,7 @@ func (f *Farm) Look(ctx context.Context, rawURL string) (Look, error) {
 		return out, nil
 	}
 	if host, err := recipe.Host(rawURL); err == nil {
-		if rules, err := f.robots.rules(ctx, host); err == nil {
+		if rules, err := f.robots.rules(ctx, nil, host, nil); err == nil {
 			out.Delay = rules.delay()
 		}
 	}

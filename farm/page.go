@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tabfarm/tabfarm/browserpool"
@@ -27,7 +28,10 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	if err != nil {
 		return &lackError{err}
 	}
-	end := w.allowed(ctx, p)
+	end, err := w.allowed(ctx, v, p)
+	if err != nil {
+		return errors.Join(passing(err), giveBack(ctx, v, p))
+	}
 	var rows *pageRows
 	if end == nil {
 		request, err := w.request(kind, p, known)
@@ -42,11 +46,14 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 		reading := time.Now()
 		rows, end = read(answer, failed, kind, p.Vars, request.Timeout)
 		watch.Type += time.Since(reading)
+		end.hide(known)
 	}
-	if end == nil {
-		if end, err = rows.follow(ctx, w.recipe, w.inputs, p.URL, w.run.StartedAt); err != nil {
-			return errors.Join(err, giveBack(ctx, v, p))
-		}
+	host, err := w.judge(ctx, v, end)
+	if err == nil && end == nil {
+		end, err = rows.follow(ctx, w.recipe, w.inputs, p.URL, w.run.StartedAt)
+	}
+	if err != nil {
+		return errors.Join(err, giveBack(ctx, v, p))
 	}
 	if end == nil {
 		end = success(rows)
@@ -57,10 +64,18 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	end.hide(known)
 	w.recall(ctx, p, end)
 	if end.failed() {
-		if wait, again := w.again(p, end); again {
-			return w.retry(ctx, v, p, end, wait, watch)
+		if next, again := w.again(p, end, host); again {
+			return w.retry(ctx, v, p, end, next, host, watch)
 		}
 		rows = nil
+		if end.host == busy && p.Pushed > 0 {
+			end.message = fmt.Sprintf("%s (asked %d times)", strings.TrimSuffix(end.message, "."), p.Pushed+p.Attempt)
+		}
+	}
+	if host.GiveUp {
+		if err := w.giveUp(ctx, v, end); err != nil {
+			return errors.Join(err, giveBack(ctx, v, p))
+		}
 	}
 	return w.finish(ctx, v, p, end, rows, watch)
 }
@@ -76,28 +91,35 @@ type pageRows struct {
 }
 
 // allowed asks whether the host may be asked at this pace, then its robots.txt,
-// and slows the host down where that asks for it.
-func (w *work) allowed(ctx context.Context, p store.Page) *ending {
-	if end := w.paced(ctx, p.Host); end != nil {
-		return end
+// and slows the host down where that asks for it. The error is no fault of the page.
+// To fetch robots.txt takes the host's turn.
+func (w *work) allowed(ctx context.Context, v *store.Visit, p store.Page) (*ending, error) {
+	if end := w.paced(ctx, p.Host); end != nil || !w.recipe.Polite.ObeyRobots {
+		return end, nil
 	}
-	if !w.recipe.Polite.ObeyRobots {
-		return nil
-	}
-	rules, err := w.farm.robots.rules(ctx, p.Host)
+	asked := false
+	rules, err := w.farm.robots.rules(ctx, w.farm.Store, p.Host, func() error {
+		asked = true
+		return ask(ctx, v)
+	})
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
-		return &ending{outcome: RefusedAddress, message: refused.Error()}
+		return &ending{outcome: RefusedAddress, message: refused.Error()}, nil
 	case err != nil:
-		return &ending{outcome: Unreachable, message: fmt.Sprintf("robots.txt of %s cannot be had: %v", p.Host, cause(err)), again: true}
+		return nil, err
 	}
-	if reason := rules.denies(p.URL); reason != "" {
-		return &ending{outcome: RobotsDenied, message: reason}
+	if end := rules.forbids(p); end != nil {
+		return end, nil
+	}
+	if asked { // the host answers: the page need not wait for what it would probe
+		if err := v.Answered(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if d := rules.delay(); d > w.recipe.Polite.Delay {
 		if _, done := w.slowed.LoadOrStore(p.Host, true); done {
-			return nil
+			return nil, nil
 		}
 		pace := store.Pace{Delay: d, Concurrency: w.recipe.Polite.Concurrency}
 		if err := w.farm.Store.SetPace(ctx, w.run.ID, p.Host, pace); err != nil {
@@ -105,7 +127,42 @@ func (w *work) allowed(ctx context.Context, p store.Page) *ending {
 			w.farm.Log.Warn("robots.txt's crawl-delay was not written down", "host", p.Host, "error", err)
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// judge tells the host's row what the end of a page says of the host, and people
+// when the host is paused for it.
+func (w *work) judge(ctx context.Context, v *store.Visit, end *ending) (store.Treatment, error) {
+	if end == nil || end.host == answers {
+		return store.Treatment{}, v.Answered(ctx)
+	}
+	if end.host == unasked {
+		return store.Treatment{}, nil
+	}
+	host, err := v.Trouble(ctx, store.Trouble{Reason: string(end.outcome), Busy: end.host == busy, After: end.push})
+	if err != nil || !host.Begins {
+		return host, err
+	}
+	w.farm.Log.Info("host only fails and is paused", "host", v.Host, "for", host.Paused, "outcome", end.outcome, "message", end.message, "waiting", host.Waiting)
+	w.tell(Event{Host: v.Host, Outcome: end.outcome, Message: end.message, Paused: host.Paused, Waiting: host.Waiting})
+	return host, nil
+}
+
+// giveUp ends the pages that wait for a host that was paused often enough.
+func (w *work) giveUp(ctx context.Context, v *store.Visit, end *ending) error {
+	message := fmt.Sprintf("given up: %s has only failed for about an hour, last with: %s", v.Host, end.message)
+	ended, err := v.GiveUp(ctx, string(end.outcome), message)
+	n := 0
+	for _, pages := range ended {
+		n += pages
+	}
+	w.farm.Log.Info("host is given up", "host", v.Host, "outcome", end.outcome, "message", end.message, "pages", n, "runs", len(ended))
+	if own := ended[w.run.ID]; own > 0 {
+		w.types.ended(1 - own)
+		w.tell(Event{Host: v.Host, Outcome: end.outcome, Message: message, GivenUp: own})
+	}
+	end.message = message
+	return err
 }
 
 // open borrows a tab, takes the host's turn, and opens the page. The tab comes
@@ -163,9 +220,28 @@ func passing(err error) error {
 	return err
 }
 
+// ask waits for the host's turn and takes it, unless it is far off.
+func ask(ctx context.Context, v *store.Visit) error {
+	for {
+		wait, err := v.TakeTurn(ctx)
+		if err != nil || wait == 0 {
+			return err
+		}
+		if wait > store.Patience {
+			return errFar
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
 // turn waits for the host's clock and takes it, for a page that goes on asking
-// its host for more.
+// its host for more. Such a page shows that the host answers.
 func turn(ctx context.Context, v *store.Visit) error {
+	if err := v.Answered(ctx); err != nil {
+		return err
+	}
 	for {
 		wait, err := v.TakeTurn(ctx)
 		if err != nil || wait == 0 {
@@ -267,21 +343,20 @@ func refused(err error) *ending {
 	return nil
 }
 
-// retry puts a page back for later; its try counts.
-func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, wait time.Duration, watch *stopwatch) error {
-	if end.push > 0 {
-		if err := v.Push(ctx, end.push); err != nil {
-			return err
-		}
-		wait = end.push
+// retry puts a page back for later.
+func (w *work) retry(ctx context.Context, v *store.Visit, p store.Page, end *ending, next another, host store.Treatment, watch *stopwatch) (err error) {
+	if next.free {
+		err = v.Wait(ctx, p.ID, next.wait, next.pushed, string(end.outcome), end.message)
+	} else {
+		err = v.Retry(ctx, p.ID, next.wait, string(end.outcome), end.message)
 	}
-	if err := v.Retry(ctx, p.ID, wait, string(end.outcome), end.message); err != nil {
-		if errors.Is(err, store.ErrFenced) {
-			return nil
-		}
+	switch {
+	case errors.Is(err, store.ErrFenced):
+		return nil
+	case err != nil:
 		return err
 	}
-	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: wait, Took: watch.took(), Phases: watch.Phases})
+	w.tell(Event{Address: p.Address, Outcome: end.outcome, Message: end.message, Retry: max(next.wait, host.Push, host.Paused), Took: watch.took(), Phases: watch.Phases})
 	return nil
 }
 

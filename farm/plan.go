@@ -150,6 +150,10 @@ func (f *Farm) Retry(ctx context.Context, runID int64, outcomes []Outcome) (Subm
 	return s, n, err
 }
 
+// TryHosts lets hosts of a run that are paused be tried at once, for somebody who
+// begins or goes on with it by hand.
+func (f *Farm) TryHosts(ctx context.Context, runID int64) error { return f.Store.TryHosts(ctx, runID) }
+
 // Cancel ends a run; its pages that have not ended become cancelled.
 func (f *Farm) Cancel(ctx context.Context, runID int64) error { return f.Store.CancelRun(ctx, runID) }
 
@@ -181,7 +185,7 @@ func (f *Farm) Plan(ctx context.Context, r *recipe.Recipe, offline bool) (Plan, 
 	for i := range plan.Hosts {
 		h := &plan.Hosts[i]
 		if !offline && r.Polite.ObeyRobots {
-			if rules, err := f.robots.rules(ctx, h.Host); err == nil { // an unreachable host is told when it is run
+			if rules, err := f.robots.rules(ctx, nil, h.Host, nil); err == nil { // an unreachable host is told when it is run
 				h.Delay = max(h.Delay, rules.delay())
 			}
 		}

@@ -5,9 +5,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tabfarm/tabfarm/internal/pgtest"
+	"github.com/tabfarm/tabfarm/store"
 )
 
 func TestRobots(t *testing.T) {
@@ -47,7 +51,7 @@ func TestRobots(t *testing.T) {
 			t.Cleanup(site.Close)
 			f := newTestFarm(t, Config{})
 			for range 2 {
-				rules, err := f.robots.rules(t.Context(), site.URL)
+				rules, err := f.robots.rules(t.Context(), nil, site.URL, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -73,8 +77,90 @@ func TestRobotsOfAPrivateHostIsNotFetched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.robots.rules(t.Context(), site.URL); err == nil {
+	if _, err := f.robots.rules(t.Context(), nil, site.URL, nil); err == nil {
 		t.Error("no error")
+	}
+}
+
+// Workers that share a database ask a host once for its robots.txt; an answer that
+// keeps all out is kept for a short time.
+func TestRobotsAreAskedForOnce(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Store(t)
+	var asked atomic.Int32
+	site := serve(t, map[string]http.HandlerFunc{
+		"/robots.txt": func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) == 1 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			fmt.Fprint(w, "User-agent: *\nDisallow: /private")
+		},
+	})
+	all := func(denied bool) {
+		t.Helper()
+		var workers sync.WaitGroup
+		for range 5 {
+			f := newTestFarm(t, Config{Store: s}) // as another process: nothing in memory
+			workers.Go(func() {
+				rules, err := f.robots.rules(t.Context(), s, site.URL, func() error { return nil })
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got := rules.denies(site.URL+"/public") != ""; got != denied || rules.denies(site.URL+"/private") == "" {
+					t.Errorf("denied: %v, want %v", got, denied)
+				}
+			})
+		}
+		workers.Wait()
+	}
+	all(true)
+	if asked.Load() != 1 {
+		t.Errorf("asked %d times", asked.Load())
+	}
+	// Its time is over; that it is, is the store's to know.
+	if err := s.KeepRobots(t.Context(), site.URL, store.Robots{}); err != nil {
+		t.Fatal(err)
+	}
+	all(false)
+	if asked.Load() != 2 {
+		t.Errorf("asked %d times", asked.Load())
+	}
+}
+
+func TestRobotsAreFreshFor(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		fresh  time.Duration
+		denied bool
+		gone   bool
+	}{
+		"rules":              {func(http.ResponseWriter, *http.Request) {}, 24 * time.Hour, false, false},
+		"none":               {http.NotFound, 24 * time.Hour, false, false},
+		"server error":       {status(500, ""), time.Minute, true, false},
+		"busy":               {status(503, "120"), 2 * time.Minute, true, false},
+		"too many":           {status(429, "99999"), 5 * time.Minute, true, false},
+		"redirects for ever": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, 24 * time.Hour, false, false},
+		"no answer":          {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, false, true},
+	} {
+		site := serve(t, map[string]http.HandlerFunc{"/robots.txt": tt.answer})
+		got, err := newTestFarm(t, Config{}).robots.fetch(t.Context(), site.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if denied := parseRobots(got).denies(site.URL+"/x") != ""; got.Fresh != tt.fresh || denied != tt.denied || (got.Failure != "") != tt.gone {
+			t.Errorf("%s: fresh for %s, denied %v, failure %q; want %s, %v, %v", name, got.Fresh, denied, got.Failure, tt.fresh, tt.denied, tt.gone)
+		}
+	}
+}
+
+// status answers with an HTTP status and a Retry-After.
+func status(code int, after string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", after)
+		w.WriteHeader(code)
 	}
 }
 

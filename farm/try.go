@@ -121,7 +121,7 @@ func (f *Farm) tryRobots(ctx context.Context, rawURL string) *ending {
 	if err != nil {
 		return &ending{outcome: RefusedAddress, message: err.Error()}
 	}
-	rules, err := f.robots.rules(ctx, host)
+	rules, err := f.robots.rules(ctx, nil, host, nil)
 	if err != nil {
 		return nil // the browser will say whether the host can be reached
 	}

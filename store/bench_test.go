@@ -79,3 +79,27 @@ SELECT $1, '', 'https://' || 1 + n % $3::integer || '.example', '', '', decode(m
 		})
 	}
 }
+
+// BenchmarkClaim claims a page where three runs share a host, and gives it back.
+// The times for a thousand and a million pending pages are to be alike.
+func BenchmarkClaim(b *testing.B) {
+	for _, n := range []int{1_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			d := open(b)
+			for i := range 3 {
+				run := d.start(fmt.Sprint("recipe", i), 1)
+				d.exec(`INSERT INTO tabfarm_internal.page (run_id, kind, host, url, address, address_hash)
+SELECT $1, '', $2, n::text, n::text, decode(md5(n::text), 'hex') FROM generate_series(1, $3::integer) n`, run.ID, host, n/3)
+			}
+			d.exec("VACUUM ANALYZE tabfarm_internal.page")
+			v, err := d.worker().OpenVisit(b.Context(), 0)
+			ok(b, err)
+			for b.Loop() {
+				pages, err := v.Claim(b.Context(), 1)
+				ok(b, err)
+				ok(b, v.GiveBack(b.Context(), pages[0].ID))
+			}
+			ok(b, v.Close(b.Context()))
+		})
+	}
+}

@@ -155,7 +155,7 @@ func TestViewsAreDocumented(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	want(t, d.text("select string_agg(relname, ' ' order by relname) from pg_class where relnamespace = 'tabfarm'::regnamespace and relkind = 'v'"),
-		"pages problems rejected runs schedules tables\n")
+		"hosts pages problems rejected runs schedules tables\n")
 	want(t, d.text(`select c.relname, a.attname from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
 where c.relnamespace = 'tabfarm'::regnamespace and (c.relkind <> 'v' or coalesce(col_description(c.oid, a.attnum), '') = '' or coalesce(obj_description(c.oid), '') = '')`), "")
 	for view, columns := range map[string]string{

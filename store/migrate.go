@@ -118,7 +118,7 @@ func (s *Store) makeSchemas(ctx context.Context) error {
 			return err
 		}
 		for _, c := range []struct{ schema, comment string }{
-			{"tabfarm", "what tabfarm did: runs, pages, tables, problems, rejected, schedules"},
+			{"tabfarm", "what tabfarm did: runs, pages, tables, problems, rejected, schedules, hosts"},
 			{"tabfarm_internal", "working tables of tabfarm; they change without notice"},
 			{s.cfg.Schema, ""},
 		} {

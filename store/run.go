@@ -301,7 +301,7 @@ func (s *Store) Reopen(ctx context.Context, id int64, outcomes []string, beside 
 		case err != nil && !errors.Is(err, pgx.ErrNoRows):
 			return err
 		}
-		tag, err := tx.Exec(ctx, `UPDATE tabfarm_internal.page SET state = 0, attempt = 0, not_before = 'epoch',
+		tag, err := tx.Exec(ctx, `UPDATE tabfarm_internal.page SET state = 0, attempt = 0, pushed = 0, not_before = 'epoch',
     ok = NULL, outcome = NULL, message = NULL, proof = NULL, stated_total = NULL, rows = NULL,
     seconds = NULL, started_at = NULL, finished_at = NULL, links = NULL
 WHERE run_id = $1 AND state = 2 AND NOT ok AND (cardinality($2::text[]) = 0 OR outcome = ANY ($2))`, id, append([]string{}, outcomes...))

@@ -30,6 +30,7 @@ type Page struct {
 	Kind, Host, URL, Address string
 	Vars                     map[string]string
 	Attempt                  int // 1 for the first
+	Pushed                   int // times before that its host asked to be left alone, which are no tries
 }
 
 // openVisit begins the visit of a job. It is nil when the job is of an older epoch.
@@ -61,9 +62,11 @@ func hasCodeOf(err error, code string) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// Claim leases up to n due pages under this visit's turn, those of higher
-// priority and the older ones first. Each claim counts as a try. No page and no
-// error: nothing is due here now, or the host's turn is far off.
+// Claim leases up to n due pages under this visit's turn. Of several runs that of
+// higher priority is first, among equals the one that was not claimed from for
+// longest; of its pages those of higher priority, then the older ones. Each claim
+// counts as a try. No page and no error: nothing is due here now, or the host's
+// turn is far off.
 func (v *Visit) Claim(ctx context.Context, n int) ([]Page, error) {
 	runs, err := v.runs(ctx)
 	if err != nil {
@@ -80,12 +83,24 @@ func (v *Visit) Claim(ctx context.Context, n int) ([]Page, error) {
 			return pages, err
 		}
 		pages = append(pages, more...)
+		if len(more) > 0 && len(runs) > 1 {
+			if err := v.claimedFrom(ctx, run); err != nil {
+				return pages, err
+			}
+		}
 	}
 	if len(pages) == 0 {
 		return nil, v.mine(ctx)
 	}
 	v.claimed.Store(true)
 	return pages, nil
+}
+
+// claimedFrom sends a run behind those that it shares the host with. Not in the
+// claim's transaction: SetPace locks this row before the slots.
+func (v *Visit) claimedFrom(ctx context.Context, run int64) error {
+	_, err := v.w.s.pool.Exec(ctx, "UPDATE tabfarm_internal.run_host SET claimed_at = clock_timestamp() WHERE run_id = $1 AND host = $2", run, v.Host)
+	return translate("claim pages", err)
 }
 
 // Patience is how long a visit waits for its host's turn; where that is farther
@@ -100,7 +115,7 @@ func (v *Visit) runs(ctx context.Context) ([]int64, error) {
 	rows, err := v.w.s.pool.Query(ctx, `SELECT r.id FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
 JOIN tabfarm_internal.host h ON h.host = rh.host
 WHERE rh.host = $1 AND r.state = 'running' AND NOT h.paused AND h.next_start <= clock_timestamp() + $2::interval
-ORDER BY r.priority DESC, r.id`, v.Host, Patience)
+ORDER BY r.priority DESC, rh.claimed_at, r.id`, v.Host, Patience)
 	if err != nil {
 		return nil, translate("claim pages", err)
 	}
@@ -121,7 +136,7 @@ p AS MATERIALIZED (
     ORDER BY priority, id LIMIT $5 FOR UPDATE SKIP LOCKED)
 UPDATE tabfarm_internal.page SET state = 1, attempt = attempt + 1, slot = $2, turn = $3, started_at = clock_timestamp()
 FROM p WHERE page.id = p.id
-RETURNING page.id, run_id, kind, host, url, address, vars, attempt, priority`, v.Host, v.Slot, v.turn, run, n)
+RETURNING page.id, run_id, kind, host, url, address, vars, attempt, pushed, priority`, v.Host, v.Slot, v.turn, run, n)
 		if err != nil {
 			return err
 		}
@@ -132,7 +147,7 @@ RETURNING page.id, run_id, kind, host, url, address, vars, attempt, priority`, v
 		got, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c claimed, err error) {
 			var vars []byte
 			p := &c.page
-			if err := row.Scan(&p.ID, &p.RunID, &p.Kind, &p.Host, &p.URL, &p.Address, &vars, &p.Attempt, &c.priority); err != nil {
+			if err := row.Scan(&p.ID, &p.RunID, &p.Kind, &p.Host, &p.URL, &p.Address, &vars, &p.Attempt, &p.Pushed, &c.priority); err != nil {
 				return c, err
 			}
 			return c, json.Unmarshal(vars, &p.Vars)
@@ -163,16 +178,19 @@ func (v *Visit) mine(ctx context.Context) error {
 }
 
 // TakeTurn reserves the next start of a page on the host if it is due: 0. Else it
-// reserves nothing and says how long it is until then; another may be first.
+// reserves nothing and says how long it is until then; another may be first. On a
+// host that was paused the page is a probe, and keeps others off until it is known
+// how it went.
 func (v *Visit) TakeTurn(ctx context.Context) (wait time.Duration, err error) {
 	var taken, mine bool
 	err = v.w.s.pool.QueryRow(ctx, `WITH taken AS (
-    UPDATE tabfarm_internal.host h SET next_start = greatest(next_start, clock_timestamp()) + min_delay
+    UPDATE tabfarm_internal.host h SET next_start = greatest(next_start, clock_timestamp()) +
+        CASE WHEN pauses > 0 THEN greatest(min_delay, $4::interval) ELSE min_delay END
     WHERE host = $1 AND next_start <= clock_timestamp() AND NOT paused
       AND EXISTS (SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3)
     RETURNING 1)
 SELECT EXISTS (SELECT FROM taken), EXISTS (SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3)`,
-		v.Host, v.Slot, v.turn).Scan(&taken, &mine)
+		v.Host, v.Slot, v.turn, probing).Scan(&taken, &mine)
 	switch {
 	case err != nil:
 		return 0, translate("take the host's turn", err)
@@ -188,25 +206,37 @@ FROM tabfarm_internal.host WHERE host = $1`, v.Host).Scan(&wait)
 	return max(wait, time.Millisecond), translate("take the host's turn", err)
 }
 
-// Push keeps everybody off the host for a time, as Retry-After asks.
-func (v *Visit) Push(ctx context.Context, d time.Duration) error {
-	_, err := v.w.s.pool.Exec(ctx, `UPDATE tabfarm_internal.host SET next_start = greatest(next_start, clock_timestamp() + $2::interval) WHERE host = $1`, v.Host, d)
-	return translate("push the host's clock", err)
-}
-
 // GiveBack makes leased pages pending again as if they had not been claimed.
 func (v *Visit) GiveBack(ctx context.Context, ids ...int64) error {
-	return v.back(ctx, "give pages back", ids, 1, 0, nil)
+	return v.back(ctx, "give pages back", ids, backing{uncount: 1})
 }
 
 // Retry makes a leased page pending again, due after a time. Its try counts;
 // outcome and message tell how it went.
 func (v *Visit) Retry(ctx context.Context, id int64, after time.Duration, outcome, message string) error {
 	words := clean(outcome + ": " + message)
-	return v.back(ctx, "put page back", []int64{id}, 0, after, &words)
+	return v.back(ctx, "put page back", []int64{id}, backing{after: after, message: &words})
 }
 
-func (v *Visit) back(ctx context.Context, verb string, ids []int64, uncount int, after time.Duration, message *string) error {
+// Wait is Retry for a try that does not count, because it was the host's fault.
+// pushed says that the host asked to be left alone; the page keeps count of these.
+func (v *Visit) Wait(ctx context.Context, id int64, after time.Duration, pushed bool, outcome, message string) error {
+	words := clean(outcome + ": " + message)
+	b := backing{uncount: 1, after: after, message: &words}
+	if pushed {
+		b.pushed = 1
+	}
+	return v.back(ctx, "put page back", []int64{id}, b)
+}
+
+// backing is how pages are put back.
+type backing struct {
+	uncount, pushed int // taken off the tries; added to the pushes
+	after           time.Duration
+	message         *string // nil keeps the last one
+}
+
+func (v *Visit) back(ctx context.Context, verb string, ids []int64, b backing) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -215,10 +245,10 @@ func (v *Visit) back(ctx context.Context, verb string, ids []int64, uncount int,
     (SELECT run_id FROM tabfarm_internal.page WHERE id = ANY ($1)) ORDER BY id FOR SHARE`, ids); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.page p SET "+backColumns+`, attempt = greatest(attempt - $5, 0),
+		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.page p SET "+backColumns+`, attempt = greatest(attempt - $5, 0), pushed = pushed + $8,
     not_before = clock_timestamp() + $6::interval, message = coalesce($7, message)
 FROM tabfarm_internal.run r WHERE r.id = p.run_id AND p.id = ANY ($1)
-  AND p.state = 1 AND p.host = $2 AND p.slot = $3 AND p.turn = $4`, ids, v.Host, v.Slot, v.turn, uncount, after, message)
+  AND p.state = 1 AND p.host = $2 AND p.slot = $3 AND p.turn = $4`, ids, v.Host, v.Slot, v.turn, b.uncount, b.after, b.message, b.pushed)
 		if err != nil {
 			return err
 		}

@@ -48,6 +48,10 @@ func (p *progress) event(e farm.Event) {
 	if host, err := recipe.Host(e.Address); err == nil {
 		p.hosts[host] = true
 	}
+	if e.GivenUp > 0 {
+		p.done += e.GivenUp
+		p.failed[e.Outcome] += e.GivenUp
+	}
 	if !e.Last {
 		return
 	}

@@ -62,6 +62,12 @@ func TestProgressLine(t *testing.T) {
 		{"accepted empty pages", 20, func(p *progress, _ *clock) {
 			p.event(farm.Event{Address: "https://stats.example/1", Outcome: farm.Empty, Last: true})
 		}, "1/40 pages  0 rows  20/min (this host's pace)  2 min left"},
+		{"pages given up with their host", 0, func(p *progress, c *clock) {
+			c.now = c.now.Add(time.Minute)
+			ended(p, 4, farm.OK, 1)
+			p.event(farm.Event{Host: "https://stats.example", Outcome: farm.Unreachable, Paused: time.Minute, Waiting: 30})
+			p.event(farm.Event{Host: "https://stats.example", Outcome: farm.Unreachable, GivenUp: 30})
+		}, "34/40 pages  4 rows  34/min  30 failed  11 s left"},
 		{"pages that links lead to", 20, func(p *progress, _ *clock) {
 			p.event(farm.Event{Address: "https://stats.example/1", Outcome: farm.OK, Last: true, Found: 20})
 		}, "1/60 pages  0 rows  20/min (this host's pace)  3 min left"},

@@ -130,10 +130,17 @@ func (a *app) work(ctx context.Context, f *farm.Farm, j job) (int, error) {
 	p := newProgress(s.Total, s.Finished, rowsOfTables(before), j.pace, time.Now)
 	drain, done := a.signals.draining()
 	defer done()
+	if err := f.TryHosts(ctx, s.RunID); err != nil {
+		return 0, err
+	}
 	show := a.show(s.Recipe, p)
 	told := a.tellDrain(ctx, drain, s.RunID)
 	counted := a.follow(ctx, s.RunID, p)
-	err = f.Work(ctx, drain, s.RunID, p.eventOf(s.RunID))
+	count := p.eventOf(s.RunID)
+	err = f.Work(ctx, drain, s.RunID, func(e farm.Event) {
+		count(e)
+		a.tellHost(e)
+	})
 	counted()
 	show.Close()
 	told()
