@@ -178,6 +178,9 @@ func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request, 
 		err = w.farm.Browser.Do(ctx, func(tab *browserpool.Tab) error {
 			lent := time.Now()
 			watch.Tab += lent.Sub(asked)
+			if isClosed(w.worker.drain) {
+				return errFar // it was not begun
+			}
 			var err error
 			wait, err = v.TakeTurn(ctx)
 			opened := time.Now()
@@ -199,18 +202,32 @@ func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request, 
 			return answer, nil, errFar
 		}
 		waiting := time.Now()
-		w.worker.room.away()
-		err = sleep(ctx, wait)
-		w.worker.room.back()
-		if err != nil {
+		if err := w.worker.waitTurn(ctx, wait); err != nil {
 			return answer, nil, err
 		}
 		watch.Host += time.Since(waiting)
 	}
 }
 
-// errFar says that the host's turn is so far off that the visit ends meanwhile.
+// errFar says that the host's turn is so far off that the visit ends meanwhile, or
+// that the worker is to leave before.
 var errFar = errors.New("the host's turn is far off")
+
+// waitTurn waits for a host's turn, without a tab.
+func (w *worker) waitTurn(ctx context.Context, d time.Duration) error {
+	w.room.away()
+	defer w.room.back()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-w.drain:
+		return errFar
+	case <-timer.C:
+		return nil
+	}
+}
 
 // passing is an error that ends the visit, without what only ends the page's try.
 func passing(err error) error {

@@ -104,7 +104,6 @@ func (f *Farm) Work(ctx context.Context, drain <-chan struct{}, runID int64, wat
 	defer cancel(nil)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		defer w.hurry() // after leave is closed: what is loaded from then on is hurried at once
 		defer close(leave)
 		select {
 		case <-drain:
@@ -187,7 +186,17 @@ func (f *Farm) leave(ctx context.Context, runID int64) error {
 // serve works until the worker is to leave. A database that goes away is waited
 // for, at most for patience; 0 is for ever.
 func (w *worker) serve(ctx context.Context, patience time.Duration) error {
-	defer w.hurry()
+	quit := make(chan struct{})
+	var hurried sync.WaitGroup
+	defer hurried.Wait()
+	defer close(quit)
+	hurried.Go(func() {
+		select {
+		case <-w.drain:
+		case <-quit:
+		}
+		w.hurry() // what is loaded from now on is hurried at once
+	})
 	var away time.Time // since when; zero while the database is there
 	for began := false; ; {
 		err := w.session(ctx, func() {

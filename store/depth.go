@@ -50,11 +50,11 @@ jump AS (
 hosts AS MATERIALIZED (SELECT host FROM jump LIMIT $2)
 SELECT (SELECT count(*) FROM waiting),
     (SELECT count(*) FROM waiting WHERE since <= clock_timestamp()),
-    (SELECT count(DISTINCT host) FROM hosts JOIN tabfarm_internal.host h USING (host) WHERE NOT h.paused),
+    (SELECT count(DISTINCT host) FROM hosts JOIN tabfarm_internal.host h USING (host) WHERE NOT (h.paused OR coalesce(h.paused_until > clock_timestamp(), false))),
     (SELECT greatest(coalesce(clock_timestamp() - min(since), '0'), '0') FROM waiting),
     (SELECT count(*) FROM running),
     (SELECT count(*) FROM tabfarm_internal.run WHERE state = 'stopped'),
-    (SELECT count(*) FROM tabfarm_internal.host WHERE paused),
+    (SELECT count(*) FROM tabfarm_internal.host WHERE paused OR paused_until > clock_timestamp()),
     (SELECT count(*) FROM tabfarm_internal.worker WHERE heartbeat > clock_timestamp() - $3::interval)`, pages, hosts, s.times.stale).
 		Scan(&d.Pages, &d.Due, &d.Hosts, &d.Oldest, &d.Running, &d.Stopped, &d.Paused, &d.Workers)
 	return d, s.lookError("look at the queue", err)

@@ -46,7 +46,7 @@ func (w *planWorker) Work(ctx context.Context, job *river.Job[planArgs]) error {
 		return nil // planned, stopped, or another's now
 	}
 	if err != nil {
-		return w.q.failed(err, time.Second)
+		return w.q.failed(err)
 	}
 	err = w.q.jobs.Plan(within, p)
 	switch {
@@ -55,12 +55,12 @@ func (w *planWorker) Work(ctx context.Context, job *river.Job[planArgs]) error {
 	case err == nil, w.q.ctx.Err() != nil:
 		return river.JobSnooze(0) // left in the middle
 	case errors.Is(err, ErrUnreachable):
-		return w.q.failed(err, time.Second)
+		return w.q.failed(err)
 	case job.Attempt < planTries:
 		return err
 	}
 	if err := p.fail(ctx, err); err != nil {
-		return w.q.failed(err, time.Second)
+		return w.q.failed(err)
 	}
 	return nil
 }

@@ -306,7 +306,7 @@ func (w *visitWorker) Work(ctx context.Context, job *river.Job[visitArgs]) error
 	defer leave()
 	v, err := w.q.w.openVisit(within, place(job.Args))
 	if err != nil {
-		return w.q.failed(err, time.Second)
+		return w.q.failed(err)
 	}
 	if v == nil {
 		return nil // of an older epoch
@@ -323,7 +323,7 @@ func (w *visitWorker) Work(ctx context.Context, job *river.Job[visitArgs]) error
 		return err
 	})
 	if err != nil {
-		return w.q.failed(err, time.Second)
+		return w.q.failed(err)
 	}
 	if !more {
 		return nil
@@ -333,14 +333,14 @@ func (w *visitWorker) Work(ctx context.Context, job *river.Job[visitArgs]) error
 
 // failed logs what hindered a job, and has it come again: an error given to
 // River would be kept with the job, each time anew.
-func (q *queueWork) failed(err error, again time.Duration) error {
+func (q *queueWork) failed(err error) error {
 	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrWorkerLost) {
 		q.stop(err)
 	}
 	if q.ctx.Err() == nil {
 		q.w.s.cfg.Log.Warn("job was put off", "error", err)
 	}
-	return river.JobSnooze(again)
+	return river.JobSnooze(time.Second)
 }
 
 // finishWorker works on jobs of the kind finish.
@@ -355,7 +355,7 @@ func (w *finishWorker) Work(ctx context.Context, job *river.Job[finishArgs]) err
 	if err == nil || errors.Is(err, ErrUnfinished) || errors.Is(err, ErrNoRun) {
 		return nil // pages may have been opened again
 	}
-	return w.q.failed(err, time.Second)
+	return w.q.failed(err)
 }
 
 // tickWorker works on jobs of the kind tick.

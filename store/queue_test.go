@@ -166,8 +166,10 @@ func TestPlanInChunks(t *testing.T) {
 			if n++; n == 25 {
 				<-begun
 			}
-			if !yield(p, err) || !yield(p, err) {
-				return
+			for range 2 {
+				if !yield(p, err) {
+					return
+				}
 			}
 		}
 	}

@@ -111,6 +111,10 @@ func (m *Metrics) Event(e farm.Event) {
 		m.found.Add(float64(e.Found))
 	case e.Retry > 0:
 		m.retries.WithLabelValues(string(e.Outcome)).Inc()
+	case e.GivenUp > 0: // with its host
+		m.pages.WithLabelValues(string(e.Outcome)).Add(float64(e.GivenUp))
+		m.failed.Add(float64(e.GivenUp))
+		return
 	default:
 		return // no end of a try
 	}

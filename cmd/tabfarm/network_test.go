@@ -122,12 +122,12 @@ func newSlowSite(t *testing.T) *slowSite {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprintf(w, "<!doctype html><title>p</title><table id=t><tr><th>Name<tr><td>%s</table>", number)
 	}))
-	listener, err := net.Listen("tcp", here+":0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", here+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Server.Listener = listener
-	s.Server.Start()
+	s.Listener = listener
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }
@@ -267,11 +267,14 @@ func (at *place) testNetwork(t *testing.T) {
 	}
 }
 
-// everything is what is stored of the first run.
-func everything(t *testing.T, db *store.Store) (all struct {
+// stored is what is stored of a run.
+type stored struct {
 	Pages []store.PageInfo
 	Run   store.Progress
-}) {
+}
+
+// everything is what is stored of the first run.
+func everything(t *testing.T, db *store.Store) (all stored) {
 	t.Helper()
 	var err error
 	if all.Pages, err = db.Pages(t.Context(), store.PageFilter{RunID: 1}); err != nil {

@@ -77,14 +77,14 @@ func (a *app) runRecipes(ctx context.Context, recipes []*recipe.Recipe, o runOpt
 }
 
 // openEngine opens the browser and the database and makes the engine.
-func (a *app) openEngine(ctx context.Context, allow ...string) (*farm.Farm, error) {
+func (a *app) openEngine(ctx context.Context) (*farm.Farm, error) {
 	if _, err := a.openPool(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := a.openStore(ctx, writes); err != nil {
 		return nil, err
 	}
-	return a.newFarm(allow...)
+	return a.newFarm()
 }
 
 func (a *app) runRecipe(ctx context.Context, f *farm.Farm, r *recipe.Recipe, o runOptions, newest bool) (int, error) {

@@ -65,6 +65,7 @@ func (a *app) serve(ctx context.Context, args []string) error {
 	err = f.Serve(ctx, drain, farm.ServeOptions{
 		Watch: func(e farm.Event) {
 			watch(e)
+			a.tellHost(e)
 			a.logEvent(e)
 		},
 		Beat: pulse.Beat, Registered: registered.Store,
