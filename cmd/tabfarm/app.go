@@ -130,6 +130,9 @@ func (a *app) openPool(ctx context.Context) (*browserpool.Pool, error) {
 		Path: b.Path, Processes: b.Processes, Tabs: b.Tabs, Sandbox: b.Sandbox,
 		Product: product(), Proxy: a.settings.Network.Proxy, Log: a.log,
 	})
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx) // it was ended with us, and is not to blame
+	}
 	if errors.Is(err, browserpool.ErrNoBrowser) {
 		return nil, noBrowser(err, b.Path)
 	}

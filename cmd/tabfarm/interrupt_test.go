@@ -76,10 +76,39 @@ func exitCode(t *testing.T, cmd *exec.Cmd) int {
 }
 
 func (at *place) testInterrupts(t *testing.T) {
+	t.Run("while starting", at.testStopsWhileStarting)
 	t.Run("first drains", at.testFirstDrains)
 	t.Run("second stops", at.testSecondStops)
 	t.Run("kill", at.testKill)
 	t.Run("kill a crawl", at.testKillCrawl)
+}
+
+// A signal while the browser is being started is no fault of the browser.
+func (at *place) testStopsWhileStarting(t *testing.T) {
+	t.Parallel()
+	for command, code := range map[string]int{"run days.yaml": exitTerminated, "serve": exitOK} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			p := at.newProgram(t)
+			dir := filepath.Join(at.dir, "browser of "+strings.Fields(command)[0]) // its user enters no folder of the test
+			begun, browser := filepath.Join(dir, "begun"), filepath.Join(dir, "chrome")
+			if err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o777), os.WriteFile(browser, []byte("#!/bin/sh\n[ $1 != --version ] || { echo Chromium 148.0.0.0; exit; }\necho > '"+begun+"'; exec sleep 60\n"), 0o755)); err != nil {
+				t.Fatal(err)
+			}
+			cmd, stdout, stderr := p.command(append(strings.Fields(command), "--browser", browser)...)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			await(t, "the browser starts", time.Minute, func() bool { _, err := os.Stat(begun); return err == nil })
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if got := exitCode(t, cmd); got != code || strings.Contains(stderr.String(), "error") {
+				t.Errorf("exit code %d, want %d; said\n%s%s", got, code, stdout, stderr)
+			}
+		})
+	}
 }
 
 // The first Ctrl-C finishes what is in flight and the run can go on; each page

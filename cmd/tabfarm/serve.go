@@ -36,6 +36,10 @@ var errDrainTime = errors.New("the time to finish pages is over")
 // serve works until it is stopped.
 func (a *app) serve(ctx context.Context, args []string) error {
 	f, err := a.openEngine(ctx)
+	var stopped *interrupted
+	if errors.As(err, &stopped) {
+		return nil // before it had begun anything
+	}
 	if err != nil {
 		return err
 	}
@@ -55,11 +59,11 @@ func (a *app) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	a.tellServing(url)
-	stopped := make(chan struct{})
-	defer func() { <-stopped }()
+	bounded := make(chan struct{})
+	defer func() { <-bounded }()
 	defer cancel(nil)
 	go func() {
-		defer close(stopped)
+		defer close(bounded)
 		a.boundDrain(ctx, drain, cancel)
 	}()
 	err = f.Serve(ctx, drain, farm.ServeOptions{
