@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabfarm/tabfarm/store"
-	"github.com/tabfarm/tabfarm/store/localpg"
 )
 
 // machines are network namespaces on one bridge, each as a machine of its own
@@ -142,29 +139,7 @@ func (s *slowSite) of(address string) int {
 // openPostgres starts a Postgres that the machines reach, and gives its URL.
 func openPostgres(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tabfarm-net-") // the path of a socket is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	access := filepath.Join(dir, "access")
-	err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(access, []byte("local all all scram-sha-256\nhost all all "+network+".0/24 scram-sha-256\n"), 0o644))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := localpg.StartWith(t.Context(), localpg.Options{Dir: filepath.Join(dir, "server"), Settings: map[string]string{
-		"listen_addresses": here, "hba_file": access, "fsync": "off", "synchronous_commit": "off",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		bye, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := server.Stop(bye); err != nil {
-			t.Error(err)
-		}
-	})
+	server, _, _ := ownServer(t, map[string]string{"listen_addresses": here, "hba_file": "$DIR/access"})
 	u, err := url.Parse(server.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,7 @@ func TestProgram(t *testing.T) {
 	t.Run("terminal", p.testTerminal)
 	t.Run("soak", p.testSoak)
 	t.Run("network", p.testNetwork)
+	t.Run("outage", p.testOutage)
 	t.Run("two runs", p.testTwoRuns)
 	t.Run("two schedules", p.testTwoSchedules)
 }
