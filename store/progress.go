@@ -10,6 +10,7 @@ import (
 
 // Progress is how a run stands.
 type Progress struct {
+	Planned                bool // no source has more pages; links may lead to some
 	Total, Pending, Leased int
 	Done                   int // ended well: ok, and empty where it is accepted
 	Failed                 int
@@ -23,6 +24,10 @@ const shownRejections = 3
 // Progress counts the pages of a run and what they did to tables.
 func (s *Store) Progress(ctx context.Context, run int64) (Progress, error) {
 	p := Progress{ByOutcome: map[string]int{}, Tables: map[string]TableCounts{}}
+	err := s.pool.QueryRow(ctx, "SELECT planned FROM tabfarm_internal.run WHERE id = $1", run).Scan(&p.Planned)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return p, s.lookError("count pages", err)
+	}
 	rows, err := s.pool.Query(ctx, `SELECT state, coalesce(ok, false), CASE WHEN state = 2 THEN coalesce(outcome, '') ELSE '' END, count(*)
 FROM tabfarm_internal.page WHERE run_id = $1 GROUP BY 1, 2, 3`, run)
 	if err != nil {

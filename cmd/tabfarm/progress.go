@@ -21,7 +21,8 @@ import (
 type progress struct {
 	mu     sync.Mutex
 	total  int
-	done   int // ended pages, failed ones included
+	more   bool // the sources are still read: the total grows
+	done   int  // ended pages, failed ones included
 	failed map[farm.Outcome]int
 	rows   int64
 	hosts  map[string]bool
@@ -77,7 +78,7 @@ func (p *progress) eventOf(run int64) func(farm.Event) {
 func (p *progress) sync(now store.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.total = max(p.total, now.Total)
+	p.total, p.more = max(p.total, now.Total), !now.Planned
 	p.done = max(p.done, now.Done+now.Failed)
 	var rows int64
 	for _, t := range now.Tables {
@@ -90,8 +91,12 @@ func (p *progress) sync(now store.Progress) {
 func (p *progress) line() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	plus := ""
+	if p.more {
+		plus = "+"
+	}
 	parts := []string{
-		fmt.Sprintf("%d/%d pages", p.done, p.total),
+		fmt.Sprintf("%d/%d%s pages", p.done, p.total, plus),
 		count(p.rows, "row", "rows"),
 	}
 	perMinute, polite := p.rate()

@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 
 	"github.com/tabfarm/tabfarm/farm"
+	"github.com/tabfarm/tabfarm/store"
 )
 
 // clock is a time that tests set.
@@ -49,6 +50,9 @@ func TestProgressLine(t *testing.T) {
 			c.now = c.now.Add(2 * time.Second)
 			ended(p, 10, farm.OK, 0)
 		}, "10/40 pages  0 rows  5.0/s  6 s left"},
+		{"while sources are read", 0, func(p *progress, _ *clock) {
+			p.sync(store.Progress{Total: 10000, Done: 12, Failed: 1})
+		}, "13/10000+ pages  0 rows"},
 		{"no pace and nothing known", 0, func(*progress, *clock) {}, "0/40 pages  0 rows"},
 		{"several outcomes", 0, func(p *progress, c *clock) {
 			c.now = c.now.Add(time.Minute)
