@@ -75,7 +75,7 @@ ORDER BY s.taken_at, random() LIMIT 1`, run).Scan(&p.Host, &p.Slot, &p.Epoch)
 
 // openAt is begin for one of several that may want the slot.
 func (w *Worker) openAt(ctx context.Context, p place) (v *Visit, err error) {
-	v = &Visit{Host: p.Host, Slot: int(p.Slot), w: w}
+	v = &Visit{Host: p.Host, Slot: int(p.Slot), w: w, epoch: p.Epoch}
 	err = w.s.transact(ctx, "open visit", func(tx pgx.Tx) error {
 		var free bool
 		if err := tx.QueryRow(ctx, "SELECT worker IS NULL AND queued AND epoch = $3 FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 FOR NO KEY UPDATE", p.Host, p.Slot, p.Epoch).Scan(&free); err != nil {
@@ -85,7 +85,7 @@ func (w *Worker) openAt(ctx context.Context, p place) (v *Visit, err error) {
 			v = nil
 			return nil
 		}
-		return v.begin(ctx, tx, p.Epoch)
+		return v.begin(ctx, tx)
 	})
 	if hasCodeOf(err, codeForeignKey) {
 		return nil, ErrWorkerLost
@@ -116,6 +116,7 @@ func (v *Visit) Close(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	v.epoch = -1 // the job of a visit that is over may be another's
 	_, err = v.w.s.pool.Exec(ctx, "UPDATE tabfarm_internal.slot SET worker = NULL WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn+1)
 	return err
 }

@@ -78,6 +78,9 @@ const (
 	leaving = 10 * time.Second
 )
 
+// clientName and the worker's id are the name under which River notes who has a job.
+const clientName = "tabfarm-"
+
 const (
 	reaped  = 1 // priority of visits that a dead worker left
 	ordinal = 2 // priority of all other jobs
@@ -210,7 +213,7 @@ func (q *queueWork) client() (*river.Client[pgx.Tx], error) {
 	}
 	s := q.w.s
 	return river.NewClient(riverpgxv5.New(s.pool), &river.Config{
-		Schema: riverSchema, ID: fmt.Sprintf("tabfarm-%d", q.w.id), Queues: queues, Workers: workers,
+		Schema: riverSchema, ID: fmt.Sprint(clientName, q.w.id), Queues: queues, Workers: workers,
 		FetchCooldown: fetchCooldown, FetchPollInterval: fetchPoll,
 		JobTimeout: coarseLimit, RescueStuckJobsAfter: rescueAfter, RetryPolicy: everySecond{},
 		CompletedJobRetentionPeriod: kept, CancelledJobRetentionPeriod: kept, DiscardedJobRetentionPeriod: kept,
@@ -295,9 +298,10 @@ func (w *visitWorker) Work(ctx context.Context, job *river.Job[visitArgs]) error
 	if v == nil {
 		return nil // of an older epoch
 	}
-	err = w.q.jobs.Visit(within, v)
-	if err != nil {
-		w.q.stop(err)
+	if !v.surplus {
+		if err := w.q.jobs.Visit(within, v); err != nil {
+			w.q.stop(err)
+		}
 	}
 	// Not within: the end is told to the database also when the work was stopped.
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaving/2)
