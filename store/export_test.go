@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -119,4 +120,17 @@ func (v *Visit) Close(ctx context.Context) error {
 	v.epoch = -1 // the job of a visit that is over may be another's
 	_, err = v.w.s.pool.Exec(ctx, "UPDATE tabfarm_internal.slot SET worker = NULL WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn+1)
 	return err
+}
+
+// PlanNow adds pages to a run as its job would.
+func (w *Worker) PlanNow(ctx context.Context, run int64, pages iter.Seq2[NewPage, error], pace func(string) Pace) error {
+	a := planArgs{Run: run}
+	if err := w.s.pool.QueryRow(ctx, "SELECT plan_epoch FROM tabfarm_internal.run WHERE id = $1", run).Scan(&a.Epoch); err != nil {
+		return err
+	}
+	p, err := w.beginPlan(ctx, a)
+	if err != nil {
+		return err
+	}
+	return p.Add(ctx, pages, pace)
 }

@@ -133,6 +133,39 @@ func TestRunBeginsWhileJobEnds(t *testing.T) {
 	d.eventuallyState(second.ID, store.RunDone)
 }
 
+// A page of another host leads to one of a host whose visit is about to end its
+// job. Who adds it makes no slots, at which it would wait in any case.
+func TestPageFoundWhileJobEnds(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	g := d.gate(gateAtJobEnd)
+	run := d.startWith(store.NewRun{Recipe: "a", Pages: pagesOnHosts(2, 1), Hosts: alone})
+	goOn := make(chan struct{})
+	d.hire(func(j *store.Jobs) {
+		j.Visit = func(ctx context.Context, v *store.Visit) error {
+			if v.Host == "https://h0.example" {
+				return finishing(nil)(ctx, v)
+			}
+			pages, err := v.Claim(ctx, 1)
+			if err != nil || len(pages) == 0 {
+				return err
+			}
+			<-goOn
+			to := store.NewPage{Host: "https://h0.example", URL: "https://h0.example/found", Address: "found"}
+			_, added, err := v.FinishFinding(ctx, result(pages[0]), store.Found{Pages: []store.FoundPage{{NewPage: to}}, Hosts: alone})
+			if added != 1 {
+				t.Errorf("%d pages were added", added)
+			}
+			return err
+		}
+	})
+	g.held(1)
+	close(goOn)
+	g.held(2)
+	g.open()
+	d.eventuallyState(run.ID, store.RunDone)
+}
+
 // A worker dies when it has told that pages are left, and before it has told that
 // the job is to come again: the job stays in its hands.
 func TestWorkerDiesBeforeItsJobIsBack(t *testing.T) {
@@ -451,7 +484,7 @@ func TestPlanInTwoHands(t *testing.T) {
 	}
 	first := d.hire(func(j *store.Jobs) {
 		j.Plan = func(ctx context.Context, p *store.Planning) error {
-			err := plan(stuck)(ctx, p)
+			err := plan(stuck)(context.WithoutCancel(ctx), p) // as if it did not know yet
 			ended <- err
 			return err
 		}
