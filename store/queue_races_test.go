@@ -64,7 +64,7 @@ func (d *db) hire(change func(*store.Jobs)) *hand {
 		err := <-h.ended
 		bound.Stop()
 		cancel()
-		if err != nil && !(h.dead.Load() && errors.Is(err, store.ErrWorkerLost)) {
+		if err != nil && (!h.dead.Load() || !errors.Is(err, store.ErrWorkerLost)) {
 			d.t.Errorf("work: %v", err)
 		}
 	})
@@ -315,8 +315,9 @@ func TestConcurrencyLoweredWhileQueued(t *testing.T) {
 	d := open(t)
 	var runs []store.Run
 	for i, places := range []int{3, 1} {
-		runs = append(runs, d.startWith(store.NewRun{Recipe: fmt.Sprint("r", i), Pages: pagesOf(host, 6),
-			Hosts: func(string) store.Pace { return store.Pace{Concurrency: places} }}))
+		runs = append(runs, d.startWith(store.NewRun{
+			Recipe: fmt.Sprint("r", i), Pages: pagesOf(host, 6), Hosts: func(string) store.Pace { return store.Pace{Concurrency: places} },
+		}))
 	}
 	var at atomic.Int64
 	d.hire(func(j *store.Jobs) {

@@ -65,7 +65,8 @@ func (s *stress) run(length time.Duration) {
 		}
 	}
 	wakers.Wait()
-	t.Logf("%d runs, %d looks, %d deadlocks, %d other transactions begun again", s.begun.Load(), samples, s.again.deadlocks.Load(), s.again.others.Load())
+	done := get[int](s.d, "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+	t.Logf("%d runs, %d looks, %d transactions; begun again: %d for a deadlock, %d for else", s.begun.Load(), samples, done, s.again.deadlocks.Load(), s.again.others.Load())
 	for _, d := range []string{
 		"SELECT NOT EXISTS (SELECT FROM tabfarm_internal.page WHERE state <> 2)",
 		"SELECT NOT EXISTS (SELECT FROM tabfarm_internal.run WHERE state <> 'done')",
