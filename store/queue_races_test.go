@@ -25,12 +25,15 @@ const (
 	gateAtBeginPlan = "CREATE TRIGGER gate BEFORE UPDATE ON tabfarm_internal.run FOR EACH STATEMENT WHEN (current_query() LIKE '%SET planner = $3%') EXECUTE FUNCTION gate()"
 )
 
-// held waits until n transactions are held by locks.
-func (g *gate) held(n int) {
+// atGate waits until n are held by the gate itself, held until n are by any lock.
+func (g *gate) atGate(n int) { g.d.t.Helper(); g.until(n, "AND wait_event = 'advisory'") }
+func (g *gate) held(n int)   { g.d.t.Helper(); g.until(n, "") }
+
+func (g *gate) until(n int, which string) {
 	g.d.t.Helper()
 	eventually(g.d.t, fmt.Sprintf("%d are held", n), func() bool {
 		var held int
-		ok(g.d.t, g.conn.QueryRow(g.d.t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&held))
+		ok(g.d.t, g.conn.QueryRow(g.d.t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "+which).Scan(&held))
 		return held >= n
 	})
 }
@@ -121,7 +124,7 @@ func TestRunBeginsWhileJobEnds(t *testing.T) {
 	g := d.gate(gateAtJobEnd)
 	first := d.startWith(store.NewRun{Recipe: "first", Pages: pagesOf(host, 1), Hosts: alone})
 	d.hire(nil)
-	g.held(1)
+	g.atGate(1)
 	var second store.Run
 	began := g.waits(2, func() (err error) {
 		second, err = d.StartRun(t.Context(), store.NewRun{Recipe: "second", Pages: pagesOf(host, 1), Hosts: alone})
@@ -159,7 +162,7 @@ func TestPageFoundWhileJobEnds(t *testing.T) {
 			return err
 		}
 	})
-	g.held(1)
+	g.atGate(1)
 	close(goOn)
 	g.held(2)
 	g.open()
@@ -176,7 +179,7 @@ func TestWorkerDiesBeforeItsJobIsBack(t *testing.T) {
 	first := d.hire(func(j *store.Jobs) {
 		j.Visit = func(context.Context, *store.Visit) error { return nil }
 	})
-	g.held(1)
+	g.atGate(1)
 	first.dies()
 	d.hire(nil)
 	if epoch := get[int](d, "SELECT epoch FROM tabfarm_internal.slot"); epoch == 0 {
@@ -204,7 +207,7 @@ func TestWorkerDiesBeforeItBegins(t *testing.T) {
 			run := d.startWith(store.NewRun{Recipe: "a", Pages: pagesOf(host, c.pages), Hosts: alone})
 			planning := func(j *store.Jobs) { j.Plan = plan(pagesOf(host, c.pages)) }
 			first := d.hire(planning)
-			g.held(1)
+			g.atGate(1)
 			first.dies()
 			d.hire(planning)
 			if epoch := get[int](d, c.epoch); epoch == 0 {
@@ -373,7 +376,7 @@ func TestLastPagesEndTogether(t *testing.T) {
 	g := d.gate("CREATE CONSTRAINT TRIGGER gate AFTER UPDATE ON tabfarm_internal.page DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 2) EXECUTE FUNCTION gate()")
 	run := d.startWith(store.NewRun{Recipe: "a", Pages: pagesOnHosts(2, 1), Hosts: alone})
 	d.hire(nil)
-	g.held(2)
+	g.atGate(2)
 	if s, err := d.RunState(t.Context(), run.ID); err != nil || s != store.RunRunning {
 		t.Errorf("before the pages have ended: %s, %v", s, err)
 	}
