@@ -51,9 +51,15 @@ type hand struct {
 // hire starts a worker at the queue. It leaves at the end of the test.
 func (d *db) hire(change func(*store.Jobs)) *hand {
 	d.t.Helper()
+	return d.hireSweeping(time.Hour, change)
+}
+
+// hireSweeping is hire for a worker that sweeps.
+func (d *db) hireSweeping(sweep time.Duration, change func(*store.Jobs)) *hand {
+	d.t.Helper()
 	s := d.second()
 	s.SetChunk(smallChunk)
-	s.SetTimes(time.Hour, time.Hour, time.Hour)
+	s.SetTimes(time.Hour, time.Hour, sweep)
 	h := &hand{d: d, w: s.worker(), leave: make(chan struct{}), ended: make(chan error, 1)}
 	jobs := store.Jobs{Visits: 8, Longest: time.Minute, Visit: finishing(nil), Plan: plan(nil)}
 	if change != nil {
@@ -497,7 +503,8 @@ func TestPlanInTwoHands(t *testing.T) {
 	<-holds
 	first.dies()
 	goOn := make(chan struct{})
-	d.hire(func(j *store.Jobs) {
+	// Sweeping, for the first one lives, and may take the new job and keep it.
+	d.hireSweeping(100*time.Millisecond, func(j *store.Jobs) {
 		j.Plan = func(ctx context.Context, p *store.Planning) error {
 			<-goOn // the first one is past its chunk, and the run is still to be planned
 			return plan(pagesOf(host, n))(ctx, p)
