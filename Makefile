@@ -63,6 +63,11 @@ compare-pandas: ## the same documents read by tabfarm and by pandas.read_html
 	@scripts/setup.sh browser pandas
 	@go run ./bench/pandas -o bench/results/pandas.md
 
+.PHONY: bench-queue
+bench-queue: ## plan, claim and visit as fast as the queue can
+	@scripts/setup.sh postgres
+	@TABFARM_BENCH_QUEUE=bench/results/queue.md $(WITH_POSTGRES) go test ./bench/queue -count 1 -v -timeout 60m
+
 .PHONY: lint
 lint: $(LINT) ## golangci-lint, with the rules of .golangci.yml
 	$(LINT) run --allow-parallel-runners ./...

@@ -140,7 +140,7 @@ func (w *worker) load(ctx context.Context, runID int64) (*work, error) {
 // one after the other; what follows after the tab was given back goes on beside
 // the next page, when the visit needs no room any more. The error is one that
 // ends the worker.
-func (w *worker) visit(ctx context.Context, v *store.Visit, leave func()) error {
+func (w *worker) visit(ctx context.Context, v *store.Visit) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var pages sync.WaitGroup
@@ -166,7 +166,7 @@ func (w *worker) visit(ctx context.Context, v *store.Visit, leave func()) error 
 		})
 		<-loaded
 	}
-	leave()
+	v.LeaveRoom()
 	pages.Wait()
 	switch err := context.Cause(ctx); {
 	case errors.Is(err, store.ErrFenced), errors.Is(err, context.DeadlineExceeded):

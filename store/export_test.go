@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -75,7 +76,7 @@ ORDER BY s.taken_at, random() LIMIT 1`, run).Scan(&p.Host, &p.Slot, &p.Epoch)
 
 // openAt is begin for one of several that may want the slot.
 func (w *Worker) openAt(ctx context.Context, p place) (v *Visit, err error) {
-	v = &Visit{Host: p.Host, Slot: int(p.Slot), w: w}
+	v = &Visit{Host: p.Host, Slot: int(p.Slot), w: w, epoch: p.Epoch}
 	err = w.s.transact(ctx, "open visit", func(tx pgx.Tx) error {
 		var free bool
 		if err := tx.QueryRow(ctx, "SELECT worker IS NULL AND queued AND epoch = $3 FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 FOR NO KEY UPDATE", p.Host, p.Slot, p.Epoch).Scan(&free); err != nil {
@@ -85,7 +86,7 @@ func (w *Worker) openAt(ctx context.Context, p place) (v *Visit, err error) {
 			v = nil
 			return nil
 		}
-		return v.begin(ctx, tx, p.Epoch)
+		return v.begin(ctx, tx)
 	})
 	if hasCodeOf(err, codeForeignKey) {
 		return nil, ErrWorkerLost
@@ -116,6 +117,7 @@ func (v *Visit) Close(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	v.epoch = -1 // the job of a visit that is over may be another's
 	_, err = v.w.s.pool.Exec(ctx, "UPDATE tabfarm_internal.slot SET worker = NULL WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn+1)
 	return err
 }
@@ -123,4 +125,17 @@ func (v *Visit) Close(ctx context.Context) error {
 // DepthOf is Depth with other caps.
 func (s *Store) DepthOf(ctx context.Context, pages, hosts int) (Depth, error) {
 	return s.depth(ctx, pages, hosts)
+}
+
+// PlanNow adds pages to a run as its job would.
+func (w *Worker) PlanNow(ctx context.Context, run int64, pages iter.Seq2[NewPage, error], pace func(string) Pace) error {
+	a := planArgs{Run: run}
+	if err := w.s.pool.QueryRow(ctx, "SELECT plan_epoch FROM tabfarm_internal.run WHERE id = $1", run).Scan(&a.Epoch); err != nil {
+		return err
+	}
+	p, err := w.beginPlan(ctx, a)
+	if err != nil {
+		return err
+	}
+	return p.Add(ctx, pages, pace)
 }

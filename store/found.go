@@ -165,11 +165,14 @@ FROM near WHERE p.id = near.id RETURNING CASE WHEN again THEN p.host END`, run, 
 
 // newHosts notes the pace of the hosts that the run has had no page on.
 func newHosts(ctx context.Context, tx pgx.Tx, run int64, hosts []string, pace func(string) Pace) error {
-	known, err := hostsOf(ctx, tx, run)
+	rows, err := tx.Query(ctx, `SELECT h FROM unnest($2::text[]) h
+WHERE NOT EXISTS (SELECT FROM tabfarm_internal.run_host rh WHERE rh.run_id = $1 AND rh.host = h) ORDER BY h`, run, hosts)
 	if err != nil {
 		return err
 	}
-	hosts = slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return slices.Contains(known, h) })
+	if hosts, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return err
+	}
 	if len(hosts) == 0 {
 		return nil
 	}

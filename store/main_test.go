@@ -9,9 +9,12 @@ import (
 	"github.com/tabfarm/tabfarm/internal/pgtest"
 )
 
+// usualChecks is how often rapid checks a property where no flag says otherwise.
+const usualChecks = "25"
+
 func TestMain(m *testing.M) {
 	// Each check is a run in a real database; -rapid.checks overrides.
-	if err := flag.Set("rapid.checks", "25"); err != nil {
+	if err := flag.Set("rapid.checks", usualChecks); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -163,11 +163,12 @@ func (p *Planning) fail(ctx context.Context, problem error) error {
 }
 
 // finishRuns makes the jobs that end those running runs that are planned and have
-// no page left.
+// no page left. Asked in the order of an index: else Postgres, which knows of many
+// pages that wait, reads the table from its begin, past all that have ended.
 func (s *Store) finishRuns(ctx context.Context, tx pgx.Tx, where string, args ...any) error {
 	rows, err := tx.Query(ctx, `SELECT r.id FROM tabfarm_internal.run r WHERE r.state = 'running' AND r.planned AND `+where+`
-  AND NOT EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.state = 0)
-  AND NOT EXISTS (SELECT FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.state = 1)`, args...)
+  AND (SELECT p.id FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.state = 0 ORDER BY p.run_id, p.host, p.priority, p.id LIMIT 1) IS NULL
+  AND (SELECT p.id FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.state = 1 ORDER BY p.host, p.slot LIMIT 1) IS NULL`, args...)
 	if err != nil {
 		return err
 	}

@@ -20,12 +20,12 @@ import (
 type Jobs struct {
 	Visits  int           // at once; a visit that waits for its host's clock counts
 	Longest time.Duration // longest time of a visit
+	Visit   func(ctx context.Context, v *Visit) error
 	// Room says whether there is room for a visit, after a short wait for it; what
-	// has none goes to any worker. Nil always has. leave gives the room back; the
-	// visit may do so before it ends.
-	Room  func(ctx context.Context) (leave func(), ok bool)
-	Visit func(ctx context.Context, v *Visit, leave func()) error
-	Plan  func(ctx context.Context, p *Planning) error
+	// has none goes to any worker. Nil always has. leave gives the room back: at the
+	// visit's end, or before by Visit.LeaveRoom.
+	Room func(ctx context.Context) (leave func(), ok bool)
+	Plan func(ctx context.Context, p *Planning) error
 	// Tick starts what is due by a schedule; nil leaves that to other workers.
 	Tick func(ctx context.Context) error
 	Beat func() // called every few seconds where Tick is, as a sign of life
@@ -84,6 +84,9 @@ const (
 	// were told to stop.
 	leaving = 10 * time.Second
 )
+
+// clientName and the worker's id are the name under which River notes who has a job.
+const clientName = "tabfarm-"
 
 const (
 	reaped  = 1 // priority of visits that a dead worker left
@@ -217,7 +220,7 @@ func (q *queueWork) client() (*river.Client[pgx.Tx], error) {
 	}
 	s := q.w.s
 	return river.NewClient(riverpgxv5.New(s.pool), &river.Config{
-		Schema: riverSchema, ID: fmt.Sprintf("tabfarm-%d", q.w.id), Queues: queues, Workers: workers,
+		Schema: riverSchema, ID: fmt.Sprint(clientName, q.w.id), Queues: queues, Workers: workers,
 		FetchCooldown: fetchCooldown, FetchPollInterval: fetchPoll,
 		JobTimeout: coarseLimit, RescueStuckJobsAfter: rescueAfter, RetryPolicy: everySecond{},
 		CompletedJobRetentionPeriod: kept, CancelledJobRetentionPeriod: kept, DiscardedJobRetentionPeriod: kept,
@@ -311,9 +314,11 @@ func (w *visitWorker) Work(ctx context.Context, job *river.Job[visitArgs]) error
 	if v == nil {
 		return nil // of an older epoch
 	}
-	err = w.q.jobs.Visit(within, v, leave)
-	if err != nil {
-		w.q.stop(err)
+	if !v.surplus {
+		v.room = leave
+		if err := w.q.jobs.Visit(within, v); err != nil {
+			w.q.stop(err)
+		}
 	}
 	// Not within: the end is told to the database also when the work was stopped.
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaving/2)

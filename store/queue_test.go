@@ -57,7 +57,7 @@ func (c *crew) stop() {
 }
 
 // visit finishes what it claims, two at a time.
-func (c *crew) visit(ctx context.Context, v *store.Visit, _ func()) error {
+func (c *crew) visit(ctx context.Context, v *store.Visit) error {
 	for {
 		pages, err := v.Claim(ctx, 2)
 		if err != nil || len(pages) == 0 {
@@ -177,10 +177,10 @@ func TestPlanInChunks(t *testing.T) {
 	var c *crew
 	ready := make(chan struct{})
 	c = d.crew(2, func(j *store.Jobs) {
-		j.Visit = func(ctx context.Context, v *store.Visit, leave func()) error {
+		j.Visit = func(ctx context.Context, v *store.Visit) error {
 			<-ready
 			defer first.Do(func() { close(begun) })
-			return c.visit(ctx, v, leave)
+			return c.visit(ctx, v)
 		}
 		j.Plan = plan(pages)
 	})

@@ -21,6 +21,9 @@ type Visit struct {
 	w    *Worker
 	turn int64
 
+	epoch   int64       // of its job
+	surplus bool        // its slot is beyond the host's concurrency, which was lowered
+	room    func()      // gives back the room that the visit was given; nil where none was
 	claimed atomic.Bool // a page was
 }
 
@@ -35,8 +38,8 @@ type Page struct {
 
 // openVisit begins the visit of a job. It is nil when the job is of an older epoch.
 func (w *Worker) openVisit(ctx context.Context, at place) (*Visit, error) {
-	v := &Visit{Host: at.Host, Slot: int(at.Slot), w: w}
-	err := w.s.transact(ctx, "open visit", func(tx pgx.Tx) error { return v.begin(ctx, tx, at.Epoch) })
+	v := &Visit{Host: at.Host, Slot: int(at.Slot), w: w, epoch: at.Epoch}
+	err := w.s.transact(ctx, "open visit", func(tx pgx.Tx) error { return v.begin(ctx, tx) })
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil
@@ -47,10 +50,14 @@ func (w *Worker) openVisit(ctx context.Context, at place) (*Visit, error) {
 }
 
 // begin takes the slot under a new turn, and back what a dead visit left there.
-func (v *Visit) begin(ctx context.Context, tx pgx.Tx, epoch int64) error {
+func (v *Visit) begin(ctx context.Context, tx pgx.Tx) error {
 	err := tx.QueryRow(ctx, `UPDATE tabfarm_internal.slot SET turn = turn + 1, worker = $4, taken_at = clock_timestamp()
-WHERE host = $1 AND slot = $2 AND epoch = $3 AND queued RETURNING turn`, v.Host, v.Slot, epoch, v.w.id).Scan(&v.turn)
+WHERE host = $1 AND slot = $2 AND epoch = $3 AND queued RETURNING turn`, v.Host, v.Slot, v.epoch, v.w.id).Scan(&v.turn)
 	if err != nil {
+		return err
+	}
+	// A later statement: who lowers the concurrency holds the slots until it is lowered.
+	if err := tx.QueryRow(ctx, "SELECT concurrency <= $2 FROM tabfarm_internal.host WHERE host = $1", v.Host, v.Slot).Scan(&v.surplus); err != nil {
 		return err
 	}
 	return takeBack(ctx, tx, v.Host, int16(v.Slot), v.turn, 0)
@@ -106,6 +113,13 @@ func (v *Visit) claimedFrom(ctx context.Context, run int64) error {
 // Patience is how long a visit waits for its host's turn; where that is farther
 // off, nothing is claimed, and the visit ends and comes again.
 const Patience = 10 * time.Second
+
+// LeaveRoom gives back the room of Jobs.Room: the visit claims nothing more.
+func (v *Visit) LeaveRoom() {
+	if v.room != nil {
+		v.room()
+	}
+}
 
 // Avoid leaves the pages of a run to other workers for a time.
 func (v *Visit) Avoid(run int64, d time.Duration) { v.w.avoid(run, d) }
@@ -269,9 +283,10 @@ const (
 )
 
 // leave gives back what is leased, the tries not counted. Where no page of a
-// running run waits on the host, it frees the slot, and complete ends the job in
-// the same transaction. Else more is true, and the job is to come again after
-// wait. A visit that was fenced has nothing to end.
+// running run waits on the host, or the slot is beyond the host's concurrency, it
+// frees the slot, and complete ends the job in the same transaction. Else more is
+// true, and the job is to come again after wait. A visit that was fenced has
+// nothing to end.
 func (v *Visit) leave(ctx context.Context, complete func(context.Context, pgx.Tx) error) (wait time.Duration, more bool, err error) {
 	s := v.w.s
 	err = s.transact(ctx, "end visit", func(tx pgx.Tx) error {
@@ -283,25 +298,38 @@ func (v *Visit) leave(ctx context.Context, complete func(context.Context, pgx.Tx
 			return err
 		}
 		tag, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET turn = turn + 1 WHERE host = $1 AND slot = $2 AND turn = $3", v.Host, v.Slot, v.turn)
-		if err != nil || tag.RowsAffected() == 0 {
+		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return v.part(ctx, tx)
 		}
 		if err := takeBack(ctx, tx, v.Host, int16(v.Slot), v.turn+1, 1); err != nil {
 			return err
 		}
-		if wait, more, err = v.look(ctx, tx); err != nil {
-			return err
-		}
-		if more {
-			// All slots of the host: pages that this visit put back are for any of
-			// them, and this one may be beyond a lowered concurrency.
-			return s.wake(ctx, tx, []string{v.Host})
-		}
-		if _, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = false, worker = NULL WHERE host = $1 AND slot = $2", v.Host, v.Slot); err != nil {
-			return err
-		}
+		// Also where others wait: they may be of other runs.
 		if err := s.finishRuns(ctx, tx, "r.id IN (SELECT run_id FROM tabfarm_internal.run_host WHERE host = $1)", v.Host); err != nil {
 			return err
+		}
+		var pages, mine bool
+		if wait, pages, mine, err = v.look(ctx, tx); err != nil {
+			return err
+		}
+		more = pages && mine
+		if !more {
+			if _, err := tx.Exec(ctx, "UPDATE tabfarm_internal.slot SET queued = false, worker = NULL WHERE host = $1 AND slot = $2", v.Host, v.Slot); err != nil {
+				return err
+			}
+		}
+		if pages {
+			// All slots of the host: pages that this visit put back are for any of
+			// them, and this one may be beyond a lowered concurrency.
+			if err := s.wake(ctx, tx, []string{v.Host}); err != nil {
+				return err
+			}
+		}
+		if more {
+			return nil
 		}
 		return complete(ctx, tx)
 	})
@@ -311,22 +339,39 @@ func (v *Visit) leave(ctx context.Context, complete func(context.Context, pgx.Tx
 	return wait, more, err
 }
 
-// look says whether a page of a running run waits on the host, for this slot, and
-// how long the next one has to.
-func (v *Visit) look(ctx context.Context, tx pgx.Tx) (wait time.Duration, more bool, err error) {
+// part is the end of a fenced visit whose slot has no newer job: two work at this
+// one, because River took it for stuck. It knows jobs by their number alone, and
+// ends this one for both. So the slot gets another, which fences the newer turn too.
+func (v *Visit) part(ctx context.Context, tx pgx.Tx) error {
+	p := place{Host: v.Host, Slot: int16(v.Slot)}
+	err := tx.QueryRow(ctx, `UPDATE tabfarm_internal.slot SET epoch = epoch + 1, turn = turn + 1, worker = NULL
+WHERE host = $1 AND slot = $2 AND epoch = $3 AND queued RETURNING epoch`, v.Host, v.Slot, v.epoch).Scan(&p.Epoch)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return v.w.s.insertVisits(ctx, tx, []place{p}, ordinal)
+}
+
+// look says whether a page of a running run waits on the host, how long the next
+// one has to, and whether the slot is within the host's concurrency.
+func (v *Visit) look(ctx context.Context, tx pgx.Tx) (wait time.Duration, pages, mine bool, err error) {
 	const waiting = `FROM tabfarm_internal.run r JOIN tabfarm_internal.run_host rh ON rh.run_id = r.id
     CROSS JOIN LATERAL (SELECT p.not_before FROM tabfarm_internal.page p WHERE p.run_id = r.id AND p.host = $1 AND p.state = 0 `
 	var page, host *time.Duration
 	err = tx.QueryRow(ctx, `SELECT CASE WHEN EXISTS (SELECT `+waiting+`AND p.not_before <= clock_timestamp() LIMIT 1) p WHERE rh.host = $1 AND r.state = 'running') THEN interval '0'
     ELSE (SELECT min(p.not_before) - clock_timestamp() `+waiting+`ORDER BY p.not_before LIMIT 1) p WHERE rh.host = $1 AND r.state = 'running') END,
-    (SELECT next_start - clock_timestamp() FROM tabfarm_internal.host WHERE host = $1 AND NOT paused AND concurrency > $2)`,
-		v.Host, v.Slot).Scan(&page, &host)
+    (SELECT next_start - clock_timestamp() FROM tabfarm_internal.host WHERE host = $1 AND NOT paused),
+    (SELECT concurrency > $2 FROM tabfarm_internal.host WHERE host = $1)`,
+		v.Host, v.Slot).Scan(&page, &host, &mine)
 	if err != nil || page == nil || host == nil {
-		return 0, false, err
+		return 0, false, mine, err
 	}
 	wait = max(*page, *host, 0)
 	if wait > early {
 		wait -= early
 	}
-	return wait, true, nil
+	return wait, true, mine, nil
 }

@@ -203,6 +203,7 @@ func (s *Store) reap(ctx context.Context, self int32) error {
 	if err != nil {
 		return translate("look for dead workers", err)
 	}
+	took := false
 	for _, id := range ids {
 		err := s.transact(ctx, "take over from worker", func(tx pgx.Tx) error {
 			var dead bool
@@ -215,13 +216,18 @@ FROM tabfarm_internal.worker WHERE id = $2 FOR UPDATE SKIP LOCKED`, lockClass, i
 				return err
 			}
 			s.cfg.Log.Info("taking over from a dead worker", "worker", id)
+			took = true
 			return s.retire(ctx, tx, id, 0)
 		})
 		if err != nil {
 			return fmt.Errorf("worker %d: %w", id, err)
 		}
 	}
-	return nil
+	if !took {
+		return nil
+	}
+	// Jobs that it had got and not begun are still in its hands.
+	return s.transact(ctx, "repair the queue", func(tx pgx.Tx) error { return s.repairJobs(ctx, tx) })
 }
 
 // retire takes all slots from a worker and deletes it. uncount is what is taken
@@ -339,10 +345,13 @@ ORDER BY rh.host`)
 	return s.transact(ctx, "repair the queue", func(tx pgx.Tx) error { return s.repairJobs(ctx, tx) })
 }
 
-// repairJobs makes jobs anew that are gone although somebody counts on them.
+// repairJobs makes jobs anew that are gone although somebody counts on them. One
+// in the hands of a worker that is no more is gone too: River would rescue a visit
+// after minutes, and a plan never.
 func (s *Store) repairJobs(ctx context.Context, tx pgx.Tx) error {
 	const gone = `NOT EXISTS (SELECT FROM tabfarm_internal.river_job j
-    WHERE j.state IN ('available', 'pending', 'running', 'retryable', 'scheduled') AND j.kind = `
+    WHERE (j.state IN ('available', 'pending', 'retryable', 'scheduled') OR j.state = 'running'
+           AND j.attempted_by[cardinality(j.attempted_by)] IN (SELECT '` + clientName + `' || w.id FROM tabfarm_internal.worker w)) AND j.kind = `
 	rows, err := tx.Query(ctx, `SELECT DISTINCT s.host FROM tabfarm_internal.slot s WHERE s.queued AND `+gone+`'visit'
     AND j.args = jsonb_build_object('host', s.host, 'slot', s.slot, 'epoch', s.epoch)) ORDER BY s.host`)
 	if err != nil {
@@ -371,7 +380,7 @@ WHERE s.host = ANY ($1) AND s.queued AND `+gone+`'visit'
 	if err := s.insertVisits(ctx, tx, places, ordinal); err != nil {
 		return err
 	}
-	rows, err = tx.Query(ctx, `UPDATE tabfarm_internal.run r SET plan_epoch = plan_epoch + 1 WHERE r.state = 'running' AND NOT r.planned AND r.planner IS NULL
+	rows, err = tx.Query(ctx, `UPDATE tabfarm_internal.run r SET plan_epoch = plan_epoch + 1, planner = NULL WHERE r.state = 'running' AND NOT r.planned
     AND `+gone+`'plan' AND j.args = jsonb_build_object('run', r.id, 'epoch', r.plan_epoch)) RETURNING id, plan_epoch`)
 	if err != nil {
 		return err
