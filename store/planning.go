@@ -76,6 +76,9 @@ func (w *Worker) beginPlan(ctx context.Context, a planArgs) (*Planning, error) {
 		p.Run, err = findRun(ctx, tx, "WHERE r.id = $1", a.Run)
 		return err
 	})
+	if hasCodeOf(err, codeForeignKey) {
+		return nil, ErrWorkerLost // its row is gone
+	}
 	return p, err
 }
 

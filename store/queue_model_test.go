@@ -25,15 +25,17 @@ type farmModel struct {
 	name    string    // makes hosts and recipes the check's own
 	runs    []*runModel
 	workers []*workerModel
+	claims  int // so far
 }
 
 type runModel struct {
 	id       int64
 	state    string
 	priority int
-	places   int // concurrency that it asks of its hosts
-	size     int // pages of its source
-	there    int // of these are added
+	places   int            // concurrency that it asks of its hosts
+	size     int            // pages of its source
+	there    int            // of these are added
+	claimed  map[string]int // by host: when it was claimed from last, in claims of the model
 	pages    []*pageOfRun
 }
 
@@ -141,7 +143,7 @@ func (m *farmModel) submit(t *rapid.T) {
 	if len(m.runs) == 3 {
 		t.Skip("enough runs")
 	}
-	r := &runModel{state: store.RunRunning, priority: rapid.IntRange(0, 2).Draw(t, "priority"), places: rapid.IntRange(1, 2).Draw(t, "places"), size: rapid.IntRange(1, 7).Draw(t, "size")}
+	r := &runModel{claimed: map[string]int{}, state: store.RunRunning, priority: rapid.IntRange(0, 2).Draw(t, "priority"), places: rapid.IntRange(1, 2).Draw(t, "places"), size: rapid.IntRange(1, 7).Draw(t, "size")}
 	run, err := m.d.StartRun(m.d.t.Context(), store.NewRun{Recipe: fmt.Sprint(m.name, "-", len(m.runs)), Priority: r.priority, Pages: m.source(r, -1), Hosts: r.pace})
 	must(t, err)
 	r.id = run.ID
@@ -202,16 +204,33 @@ func (m *farmModel) plan(t *rapid.T) {
 
 // due are the pages that visits at a host claim, in their order.
 func (m *farmModel) due(host string) (due []*pageOfRun) {
-	runs := slices.Clone(m.runs)
-	slices.SortStableFunc(runs, func(a, b *runModel) int { return b.priority - a.priority })
-	for _, r := range runs {
-		for _, p := range r.pages {
-			if r.state == store.RunRunning && p.host == host && p.by == nil && p.outcome == "" {
-				due = append(due, p)
-			}
+	for _, r := range m.sharing(host) {
+		due = append(due, r.due(host)...)
+	}
+	return due
+}
+
+func (r *runModel) due(host string) (due []*pageOfRun) {
+	for _, p := range r.pages {
+		if p.host == host && p.by == nil && p.outcome == "" {
+			due = append(due, p)
 		}
 	}
 	return due
+}
+
+// sharing are the running runs that have pages on a host, in the order in which
+// they are claimed from.
+func (m *farmModel) sharing(host string) (runs []*runModel) {
+	for _, r := range m.runs {
+		if r.state == store.RunRunning && slices.ContainsFunc(r.pages, func(p *pageOfRun) bool { return p.host == host }) {
+			runs = append(runs, r)
+		}
+	}
+	slices.SortStableFunc(runs, func(a, b *runModel) int {
+		return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.claimed[host], b.claimed[host]))
+	})
+	return runs
 }
 
 // places is the concurrency of a host, 0 where nobody asks for it.
@@ -283,6 +302,7 @@ func (m *farmModel) claim(t *rapid.T) {
 	must(t, err)
 	due := m.due(v.v.Host)
 	due = due[:min(n, len(due))]
+	m.note(v.v.Host, len(due))
 	if len(got) != len(due) {
 		t.Fatalf("claimed %d pages, want %d", len(got), len(due))
 	}
@@ -291,6 +311,23 @@ func (m *farmModel) claim(t *rapid.T) {
 			t.Fatalf("claimed page %d, try %d, want %d, %d", got[i].ID, got[i].Attempt, p.id, p.attempt)
 		}
 		p.by, p.page = v, got[i]
+	}
+}
+
+// note writes down that pages of a host are claimed, by whose turn it was.
+func (m *farmModel) note(host string, n int) {
+	runs := m.sharing(host)
+	if len(runs) == 1 {
+		return // nobody to take turns with
+	}
+	for _, r := range runs {
+		took := min(n, len(r.due(host)))
+		if took == 0 {
+			continue
+		}
+		m.claims++
+		r.claimed[host] = m.claims
+		n -= took
 	}
 }
 

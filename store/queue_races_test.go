@@ -214,6 +214,9 @@ func TestWorkerDiesBeforeItBegins(t *testing.T) {
 			planning := func(j *store.Jobs) { j.Plan = plan(pagesOf(host, c.pages)) }
 			first := d.hire(planning)
 			g.atGate(1)
+			if name == "plan" { // a transaction of a visit would hold the worker's row
+				eventually(t, "its visit has ended", func() bool { return liveVisits(d) == 0 })
+			}
 			first.dies()
 			d.hire(planning)
 			if epoch := get[int](d, c.epoch); epoch == 0 {

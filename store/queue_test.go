@@ -110,6 +110,13 @@ func eventually(t testing.TB, what string, holds func() bool) {
 // eventuallyState waits for the state of a run.
 func (d *db) eventuallyState(run int64, state string) {
 	d.t.Helper()
+	defer func() {
+		if d.t.Failed() {
+			d.t.Log(get[string](d, `SELECT string_agg(concat_ws(' ', id, kind, args, state, attempt, attempted_by, scheduled_at - now(), errors), E'\n' ORDER BY id) FROM tabfarm_internal.river_job`))
+			d.t.Log(get[string](d, `SELECT concat_ws(' ', (SELECT string_agg(to_jsonb(s)::text, E'\n') FROM tabfarm_internal.slot s), (SELECT string_agg((to_jsonb(r) - 'text' - 'hash')::text, E'\n') FROM tabfarm_internal.run r),
+(SELECT string_agg(to_jsonb(w)::text, E'\n') FROM tabfarm_internal.worker w))`))
+		}
+	}()
 	eventually(d.t, fmt.Sprintf("run %d is %s", run, state), func() bool {
 		s, err := d.RunState(d.t.Context(), run)
 		ok(d.t, err)

@@ -105,7 +105,7 @@ SET search_path TO '';
 SET plan_cache_mode TO force_custom_plan;
 SET statement_timeout TO '30s';
 SET lock_timeout TO '5s';
-SET idle_in_transaction_session_timeout TO '60s';
+SET idle_in_transaction_session_timeout TO '20s';
 SET timezone TO 'UTC';
 SET datestyle TO 'ISO, MDY';
 SET intervalstyle TO 'postgres';

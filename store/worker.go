@@ -129,29 +129,32 @@ func (w *Worker) Lost() <-chan struct{} { return w.lost }
 // is lost before others take over from it: it stops by itself.
 func (w *Worker) live(ctx context.Context) {
 	for {
-		beat, cancel := context.WithTimeout(ctx, w.s.times.stale/2)
-		tag, err := w.conn.Exec(beat, "UPDATE tabfarm_internal.worker SET heartbeat = clock_timestamp() WHERE id = $1", w.id)
-		cancel()
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil || tag.RowsAffected() == 0 {
-			w.s.cfg.Log.Info("worker lost", "worker", w.id, "error", err)
-			close(w.lost)
-			return
-		}
 		wait, cancel := context.WithTimeout(ctx, w.s.times.beat)
-		_, err = w.conn.WaitForNotification(wait) // nothing is listened to; a timeout leaves the connection whole
+		_, err := w.conn.WaitForNotification(wait) // nothing is listened to; a timeout leaves the connection whole
 		cancel()
+		if err == nil || pgconn.Timeout(err) {
+			err = w.beat(ctx)
+		}
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil && !pgconn.Timeout(err) {
+		if err != nil {
 			w.s.cfg.Log.Info("worker lost", "worker", w.id, "error", err)
 			close(w.lost)
 			return
 		}
 	}
+}
+
+// beat renews the heartbeat. Error: ErrWorkerLost when others have taken over.
+func (w *Worker) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.s.times.stale/2)
+	defer cancel()
+	tag, err := w.conn.Exec(ctx, "UPDATE tabfarm_internal.worker SET heartbeat = clock_timestamp() WHERE id = $1", w.id)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = ErrWorkerLost
+	}
+	return err
 }
 
 // reaping looks for dead workers and for what no wake-up reached.
