@@ -34,6 +34,9 @@ const (
 	// outage is for how long a worker that came for one run waits for a database
 	// that went away.
 	outage = 10 * time.Minute
+	// settled is how long the work must go on before a further failure counts as
+	// the first of an outage: a database without room answers, and fails again.
+	settled = 15 * time.Second
 )
 
 // worker is this process as one of the workers of the farm: it does what the
@@ -198,17 +201,22 @@ func (w *worker) serve(ctx context.Context, patience time.Duration) error {
 		w.hurry() // what is loaded from now on is hurried at once
 	})
 	var away time.Time // since when; zero while the database is there
-	for began := false; ; {
+	for begun := false; ; {
+		began := time.Now()
 		err := w.session(ctx, func() {
-			began = true
-			if !away.IsZero() {
-				w.farm.Log.Warn("the database is back, the work goes on", "away", time.Since(away).Round(time.Second))
+			if begun && !away.IsZero() {
+				w.farm.Log.Warn("the database is back, the work goes on", "away", began.Sub(away).Round(time.Second))
 			}
-			away = time.Time{}
+			begun = true
 		})
+		if time.Since(began) > settled {
+			away = time.Time{}
+		}
 		switch {
-		case err == nil, ctx.Err() != nil, isClosed(w.drain), !began, !store.Passes(err):
+		case err == nil, ctx.Err() != nil, !begun, !store.Passes(err):
 			return err
+		case isClosed(w.drain):
+			return nil // what it held goes to others, or to who comes next
 		case away.IsZero():
 			away = time.Now()
 			w.farm.Log.Warn("the database is away; pages in work are fetched again when it is back", "error", cause(err))
