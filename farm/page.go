@@ -22,7 +22,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	watch := &stopwatch{start: time.Now()}
 	kind, err := kindOf(w.recipe, p.Kind)
 	if err != nil {
-		return err
+		return &lackError{err} // a newer tabfarm planned it
 	}
 	known, err := w.farm.secrets(kind)
 	if err != nil {
@@ -36,7 +36,7 @@ func (w *work) page(ctx context.Context, v *store.Visit, p store.Page, loaded fu
 	if end == nil {
 		request, err := w.request(kind, p, known)
 		if err != nil {
-			return err
+			return &lackError{err}
 		}
 		answer, failed, err := w.open(ctx, v, request, watch)
 		loaded()

@@ -189,6 +189,9 @@ func (w *worker) take(ctx context.Context, v *store.Visit, p store.Page, loaded 
 	if !errors.As(err, &lack) {
 		return err
 	}
+	if p.RunID == w.own { // nobody else is waited for
+		return errors.Join(lack.err, giveBack(ctx, v, p))
+	}
 	v.Avoid(p.RunID, avoided)
 	w.farm.Log.Warn("this worker lacks what a run needs, and leaves it to others", "run", p.RunID, "cause", err)
 	return giveBack(ctx, v, p)

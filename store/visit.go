@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Visit is a worker's turn at one slot of one host, for pages of any run. Its methods may be called
-// from several goroutines. ErrFenced from any of them says that the slot has
-// gone to another; nothing was changed then.
+// Visit is a worker's turn at one slot of one host, for pages of any run. Its
+// methods may be called from several goroutines. ErrFenced from any of them says
+// that the slot has gone to another; nothing was changed then.
 type Visit struct {
 	Host string
 	Slot int
