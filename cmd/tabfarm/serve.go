@@ -97,7 +97,7 @@ func (a *app) boundDrain(ctx context.Context, drain <-chan struct{}, cancel cont
 		return
 	case <-drain:
 	}
-	a.notice("finishing the pages in flight, again to stop now")
+	a.notice("finishing the pages in flight, a second signal stops now")
 	limit, stop := context.WithTimeout(ctx, a.settings.Serve.Drain)
 	defer stop()
 	<-limit.Done()
