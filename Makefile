@@ -47,9 +47,10 @@ test-race: ## the same with the race detector
 	CGO_ENABLED=1 $(WITH_POSTGRES) go test -race -timeout 20m $(TEST_FLAGS) $(PACKAGES)
 
 .PHONY: soak
-soak: ## minutes: workers that are killed over 2,000 pages, a machine that is cut off
-	@scripts/setup.sh browser postgres network
+soak: ## minutes: workers that are killed over 2,000 pages, a machine that is cut off, the slowest pages
+	@scripts/setup.sh browser postgres network node
 	TABFARM_SOAK=1 $(WITH_POSTGRES) go test -count 1 -timeout 30m -run 'TestProgram/(soak|network)' -v ./cmd/tabfarm
+	TABFARM_SOAK=1 $(WITH_POSTGRES) go test -count 1 -timeout 10m -run 'TestLookOfRealLibraries/(tabulator|muigrid)' ./farm
 
 # Of each target; what CI gives them is in .ci/run.
 FUZZTIME ?= 10s

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -21,6 +22,9 @@ func TestLookOfRealLibraries(t *testing.T) {
 	for _, page := range site.Pages {
 		t.Run(page.Name, func(t *testing.T) {
 			t.Parallel()
+			if slow := page.Name == "tabulator" || page.Name == "muigrid"; slow && os.Getenv("TABFARM_SOAK") == "" {
+				t.Skip("it takes most of a minute: make soak runs it")
+			}
 			b := newBench(t, demosite.Options{})
 			look, err := b.farm.Look(t.Context(), page.URL)
 			if err != nil || look.Failed || look.Outcome != OK {

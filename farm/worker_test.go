@@ -21,8 +21,10 @@ func TestRoom(t *testing.T) {
 	ctx := t.Context()
 	r := newRoom(2)
 	const soon, ever = time.Millisecond, time.Minute
-	if !r.enter(ctx, soon) || !r.enter(ctx, soon) || r.enter(ctx, soon) {
-		t.Fatal("two tabs do not have room for two visits")
+	for visit, room := range []bool{true, true, false} {
+		if r.enter(ctx, soon) != room {
+			t.Fatalf("visit %d of a worker with two tabs: room %t, want %t", visit+1, !room, room)
+		}
 	}
 	r.away() // one waits for its host
 	if !r.enter(ctx, soon) {
