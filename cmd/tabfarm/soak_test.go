@@ -109,12 +109,14 @@ func (s *pacedSite) paced(t *testing.T, delay time.Duration) {
 // serving is a tabfarm serve that is killed and started again.
 type serving struct {
 	cmd    *exec.Cmd
-	stderr fmt.Stringer
+	stderr *heard
 }
 
 func (p *program) serve() *serving {
 	p.t.Helper()
-	cmd, _, stderr := p.command("serve", "--tabs", "2")
+	cmd, _, _ := p.command("serve", "--tabs", "2")
+	stderr := &heard{}
+	cmd.Stderr = stderr
 	cmd.Env = append(slices.Clone(cmd.Env), "TABFARM_SERVE_LISTEN=127.0.0.1:0")
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -192,8 +194,11 @@ func (s *pacedSite) moves(t *testing.T, db *store.Store, pages int) bool {
 	return true
 }
 
+// stop tells the worker to stop, once it serves: a process that has hardly begun
+// knows nothing of signals.
 func (s *serving) stop(t *testing.T) {
 	t.Helper()
+	await(t, "the worker serves", time.Minute, func() bool { return strings.Contains(s.stderr.String(), "serving") })
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
