@@ -275,16 +275,16 @@ func (s *Store) retire(ctx context.Context, tx pgx.Tx, id int32, uncount int) er
 	if err := s.insertVisits(ctx, tx, places, reaped); err != nil {
 		return err
 	}
-	if err := s.retirePlans(ctx, tx, id); err != nil {
+	if err := s.planAgain(ctx, tx, "r.planner = $1", id); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, "DELETE FROM tabfarm_internal.worker WHERE id = $1", id)
 	return err
 }
 
-// retirePlans hands the plans of a worker to others.
-func (s *Store) retirePlans(ctx context.Context, tx pgx.Tx, id int32) error {
-	rows, err := tx.Query(ctx, "UPDATE tabfarm_internal.run SET plan_epoch = plan_epoch + 1, planner = NULL WHERE planner = $1 RETURNING id, plan_epoch", id)
+// planAgain gives the plans of some runs r to new jobs, which fence the old ones.
+func (s *Store) planAgain(ctx context.Context, tx pgx.Tx, where string, args ...any) error {
+	rows, err := tx.Query(ctx, "UPDATE tabfarm_internal.run r SET plan_epoch = plan_epoch + 1, planner = NULL WHERE "+where+" RETURNING id, plan_epoch", args...)
 	if err != nil {
 		return err
 	}
@@ -383,19 +383,10 @@ WHERE s.host = ANY ($1) AND s.queued AND `+gone+`'visit'
 	if err := s.insertVisits(ctx, tx, places, ordinal); err != nil {
 		return err
 	}
-	rows, err = tx.Query(ctx, `UPDATE tabfarm_internal.run r SET plan_epoch = plan_epoch + 1, planner = NULL WHERE r.state = 'running' AND NOT r.planned
-    AND `+gone+`'plan' AND j.args = jsonb_build_object('run', r.id, 'epoch', r.plan_epoch)) RETURNING id, plan_epoch`)
+	err = s.planAgain(ctx, tx, "r.state = 'running' AND NOT r.planned AND "+gone+`'plan'
+    AND j.args = jsonb_build_object('run', r.id, 'epoch', r.plan_epoch))`)
 	if err != nil {
 		return err
-	}
-	plans, err := pgx.CollectRows(rows, pgx.RowToStructByPos[planArgs])
-	if err != nil {
-		return err
-	}
-	for _, a := range plans {
-		if err := s.insertPlan(ctx, tx, a); err != nil {
-			return err
-		}
 	}
 	return s.finishRuns(ctx, tx, "true")
 }
