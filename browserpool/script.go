@@ -25,6 +25,8 @@ import (
 //	                waited is 0 the script must see one more quiet time before it
 //	                reads. captured is the number of responses captured so far. A
 //	                later quiet replaces an earlier one.
+//	read            what is wanted is at rest and is read from now on, until it is
+//	                delivered. It is for Answer.Spent alone.
 //	data I OF TEXT  piece I (from 0) of OF pieces of the payload, 1 MB or less.
 //	done            the payload is complete.
 //	part            the payload so far is one part of the page's, and more follow, of
@@ -48,7 +50,7 @@ import (
 //	forget          responses of requests that were begun until now do not count.
 //
 // Request.FrameScript runs in the same world of every document of every frame below
-// the top one, when there is one. It has the words quiet, data, turn and more, and
+// the top one, when there is one. It has the words quiet, read, data, turn and more, and
 // these:
 //
 //	frame           the script has begun in a document. When the top document has
