@@ -18,21 +18,22 @@ type LimitKind string
 const (
 	LimitUnknown     LimitKind = ""
 	LimitPace        LimitKind = "pace"        // the clock of a host was in use nearly all of the time
-	LimitConcurrency LimitKind = "concurrency" // so many pages at once of each host, and tabs to spare
+	LimitConcurrency LimitKind = "concurrency" // so many pages at once of each host, and no more tabs than that
 	LimitCPU         LimitKind = "cpu"         // the machine's, in use by us
 	LimitOthers      LimitKind = "others"      // the machine's, in use by other programs
-	LimitPages       LimitKind = "pages"       // all tabs were in use, and CPU was left
+	LimitPages       LimitKind = "pages"       // all tabs were in use, and did not use the CPU
 	LimitDatabase    LimitKind = "database"    // pages waited to be stored, and tabs were idle
 )
 
 // Limit is what kept a run from going faster, with the figures that say so.
 type Limit struct {
-	Kind  LimitKind
-	Hosts int        // that have to do with it
-	Host  string     // the foremost of them
-	Pace  store.Pace // of that one
-	Phase string     // the longest one in the tab
-	Share float64    // of the time of pages that was spent on it; 0 where that tells nothing
+	Kind   LimitKind
+	Hosts  int        // that have to do with it
+	Host   string     // the foremost of them
+	Pace   store.Pace // of that one
+	Places int        // pages that may be at the hosts at once
+	Phase  string     // the longest one in the tab
+	Share  float64    // of the time of pages that was spent on it; 0 where that tells nothing
 	Evidence
 	TabsBusy float64 // part of the time of all tabs in which they worked
 }
@@ -68,6 +69,9 @@ const (
 	// fullCPU is the same of CPUs; below roomyCPU there is room for more tabs. In
 	// between nothing is said.
 	fullCPU, roomyCPU = .9, .75
+	// A tab that uses less CPU than idleTab of its time mostly waits for something
+	// else, also where it has to share the CPU; from hungryTab on it waits for that.
+	idleTab, hungryTab = .15, .2
 	// mostly is the part of the time of pages from which on a phase is what they
 	// mostly do.
 	mostly = .5
@@ -106,20 +110,21 @@ func (p *Profile) limit(paces map[string]store.Pace, e Evidence) Limit {
 	if hosts := p.busiest(); len(hosts) > 0 {
 		l.Host, l.Pace = hosts[0], paces[hosts[0]]
 	}
-	places := p.places(paces)
+	l.Places = p.places(paces)
 	l.TabsBusy = ratio(p.inTabs, e.Took*time.Duration(e.Tabs))
-	busy := ratio(p.inTabs, e.Took*time.Duration(min(places, e.Tabs)))
+	busy := ratio(p.inTabs, e.Took*time.Duration(min(l.Places, e.Tabs)))
+	hunger := ratio(time.Duration(e.OwnCPU*e.Cores*float64(e.Took)), p.inTabs)
 	switch {
 	case p.tries < limitTries, e.Took < limitTook:
 	case p.paced(paces, &l):
 		l.Kind = LimitPace
 	case e.Cores > 0 && e.CPU >= fullCPU && e.OwnCPU >= mostly*e.CPU:
 		l.Kind = LimitCPU
-	case e.Cores > 0 && e.CPU >= fullCPU:
+	case e.Cores > 0 && e.CPU >= fullCPU && hunger >= hungryTab:
 		l.Kind = LimitOthers
-	case busy >= nearlyAll && places < e.Tabs:
+	case busy >= nearlyAll && l.Places <= e.Tabs:
 		l.Kind = LimitConcurrency
-	case busy >= nearlyAll && e.Cores > 0 && e.CPU < roomyCPU:
+	case busy >= nearlyAll && e.Cores > 0 && (e.CPU < roomyCPU || hunger <= idleTab):
 		l.Kind = LimitPages
 		l.Phase, l.Share = p.longestInTab()
 	case busy < mostly && p.inDatabase(paces) >= mostly:

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabfarm/tabfarm/browserpool"
+	"github.com/tabfarm/tabfarm/internal/demosite"
 	"github.com/tabfarm/tabfarm/store"
 )
 
@@ -64,10 +65,16 @@ func TestLimit(t *testing.T) {
 		{name: "a pace that is not used up", p: pagesLike(100, 1, quick), delay: 100 * ms, e: machine(time.Minute, 4, .3, .2), conc: 4},
 		{name: "the CPU", p: pagesLike(400, 1, quick), conc: 8, e: machine(time.Minute, 4, .97, .9), kind: LimitCPU},
 		{name: "the CPU, while tabs are idle", p: pagesLike(100, 1, quick), conc: 8, e: machine(time.Minute, 4, .97, .9), kind: LimitCPU},
-		{name: "other programs", p: pagesLike(400, 1, quick), conc: 8, e: machine(time.Minute, 4, .97, .3), kind: LimitOthers},
+		{name: "other programs", p: pagesLike(400, 1, quick), conc: 8, e: machine(time.Minute, 4, .97, .4), kind: LimitOthers},
+		{
+			name: "other programs, while pages load slowly", p: pagesLike(480, 1, quick), conc: 8, e: machine(time.Minute, 4, 1, .2),
+			kind: LimitPages, phase: PhaseSettle, share: 300. / 450,
+		},
+		{name: "other programs, and neither this nor that", p: pagesLike(480, 1, quick), conc: 8, e: machine(time.Minute, 4, 1, .3)},
 		{name: "a page at a time", p: pagesLike(120, 1, quick), e: machine(time.Minute, 4, .3, .2), kind: LimitConcurrency, host: "https://h0.example"},
 		{name: "a page at a time, and a pace that is quicker", p: pagesLike(120, 1, quick), delay: 200 * ms, e: machine(time.Minute, 4, .3, .2), kind: LimitConcurrency},
 		{name: "a page at a time on two hosts", p: pagesLike(240, 2, quick), e: machine(time.Minute, 4, .3, .2), kind: LimitConcurrency},
+		{name: "as many pages at a time as there are tabs", p: pagesLike(480, 1, quick), conc: 4, e: machine(time.Minute, 4, .3, .2), kind: LimitConcurrency},
 		{name: "a page at a time, and nothing known of the CPU", p: pagesLike(120, 1, quick), e: Evidence{Took: time.Minute, Tabs: 4}, kind: LimitConcurrency},
 		{
 			name: "pages that load slowly", p: pagesLike(480, 1, quick), conc: 8, e: machine(time.Minute, 4, .3, .2),
@@ -125,5 +132,41 @@ func TestEvidence(t *testing.T) {
 		if diff := cmp.Diff(tt.want, NewEvidence(minute, 4, tt.used)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// The pace of a run's hosts is what the database says, robots.txt and other runs
+// counted.
+func TestLimitOfRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, demosite.Options{})
+	r := b.recipe("limited", `
+urls: SITE/calendar?month={month}
+with:
+  month: [2000-01]
+tables:
+  days: {from: table.figures, key: [date]}
+polite: {rate: 10/s}
+`)
+	s, err := b.farm.Submit(t.Context(), r, SubmitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := b.site.URL
+	if err := b.farm.Store.SetPace(t.Context(), s.RunID, host, store.Pace{Delay: 2 * time.Second, Concurrency: 1}); err != nil {
+		t.Fatal(err)
+	}
+	p := NewProfile(s.RunID)
+	for range 30 {
+		p.Add(Event{RunID: s.RunID, Address: host + "/calendar", Last: true, Took: time.Second, Phases: Phases{Settle: time.Second}})
+	}
+	e := Evidence{Took: time.Minute, Tabs: 2}
+	want := Limit{
+		Kind: LimitPace, Hosts: 1, Host: host, Pace: store.Pace{Delay: 2 * time.Second, Concurrency: 1}, Places: 1,
+		Evidence: e, TabsBusy: .25,
+	}
+	got, err := b.farm.Limit(t.Context(), p, e)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
