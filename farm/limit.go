@@ -112,7 +112,7 @@ func (p *Profile) limit(paces map[string]store.Pace, e Evidence) Limit {
 	}
 	l.Places = p.places(paces)
 	l.TabsBusy = ratio(p.inTabs, e.Took*time.Duration(e.Tabs))
-	busy := ratio(p.inTabs, e.Took*time.Duration(min(l.Places, e.Tabs)))
+	placesBusy := ratio(p.inTab(), e.Took*time.Duration(l.Places)) // tabs work for other runs too
 	hunger := ratio(time.Duration(e.OwnCPU*e.Cores*float64(e.Took)), p.inTabs)
 	switch {
 	case p.tries < limitTries, e.Took < limitTook:
@@ -122,12 +122,12 @@ func (p *Profile) limit(paces map[string]store.Pace, e Evidence) Limit {
 		l.Kind = LimitCPU
 	case e.Cores > 0 && e.CPU >= fullCPU && hunger >= hungryTab:
 		l.Kind = LimitOthers
-	case busy >= nearlyAll && l.Places <= e.Tabs:
+	case placesBusy >= nearlyAll && l.Places <= e.Tabs:
 		l.Kind = LimitConcurrency
-	case busy >= nearlyAll && e.Cores > 0 && (e.CPU < roomyCPU || hunger <= idleTab):
+	case l.TabsBusy >= nearlyAll && e.Cores > 0 && (e.CPU < roomyCPU || hunger <= idleTab):
 		l.Kind = LimitPages
 		l.Phase, l.Share = p.longestInTab()
-	case busy < mostly && p.inDatabase(paces) >= mostly:
+	case max(l.TabsBusy, placesBusy) < mostly && p.inDatabase(paces) >= mostly:
 		l.Kind, l.Share = LimitDatabase, p.inDatabase(paces)
 	}
 	return l
@@ -171,14 +171,18 @@ func (p *Profile) places(paces map[string]store.Pace) int {
 
 // longestInTab is what pages do longest in their tab, and its part of that time.
 func (p *Profile) longestInTab() (phase string, share float64) {
-	var all, longest time.Duration
+	var longest time.Duration
 	for _, name := range []string{PhaseNavigate, PhaseSettle, PhaseRead} {
-		sum := p.phases[name].sum
-		if all += sum; sum > longest {
+		if sum := p.phases[name].sum; sum > longest {
 			phase, longest = name, sum
 		}
 	}
-	return phase, ratio(longest, all)
+	return phase, ratio(longest, p.inTab())
+}
+
+// inTab is the time for which pages of the run worked in tabs.
+func (p *Profile) inTab() time.Duration {
+	return p.phases[PhaseNavigate].sum + p.phases[PhaseSettle].sum + p.phases[PhaseRead].sum
 }
 
 // inDatabase is the part of the time of pages in which they waited for the database:

@@ -37,6 +37,10 @@ func TestLimit(t *testing.T) {
 	for i := range 10 {
 		failing.Add(Event{RunID: 1, Address: "https://h0.example/", Retry: time.Duration(i), Took: time.Second})
 	}
+	beside := pagesLike(40, 1, quick) // another run, whose pages fill the tabs
+	beside.Add(Event{RunID: 2, Address: "https://other.example/", Last: true, Took: 3 * time.Minute, Phases: Phases{Navigate: 3 * time.Minute}})
+	aside := pagesLike(40, 1, quick)
+	aside.Add(Event{RunID: 2, Address: "https://other.example/", Last: true, Took: time.Minute, Phases: Phases{Navigate: time.Minute}})
 	tests := []struct {
 		name  string
 		p     *Profile
@@ -88,6 +92,8 @@ func TestLimit(t *testing.T) {
 			kind: LimitDatabase, share: 1000. / 1200,
 		},
 		{name: "rows that are stored slowly while the tabs work on", p: pagesLike(480, 1, Phases{Settle: 450 * ms, Store: time.Second}), conc: 8, e: machine(time.Minute, 4, .3, .2), kind: LimitPages, phase: PhaseSettle, share: 1},
+		{name: "tabs that are busy with another run", p: beside, e: machine(time.Minute, 4, .3, .2), kind: LimitPages, phase: PhaseSettle, share: 300. / 450},
+		{name: "some tabs that are busy with another run", p: aside, e: machine(time.Minute, 4, .3, .2)},
 		{name: "nothing that is known", p: pagesLike(60, 1, quick), conc: 8, e: machine(time.Minute, 4, .3, .2)},
 	}
 	for _, tt := range tests {
@@ -116,15 +122,18 @@ func TestEvidence(t *testing.T) {
 	}{
 		{"unknown", browserpool.CPU{}, Evidence{Took: minute, Tabs: 4}},
 		{
-			"the whole machine", browserpool.CPU{Own: minute, Busy: 3 * minute / 2, Cores: 2, Usable: 2},
+			"the whole machine",
+			browserpool.CPU{Own: minute, Busy: 3 * minute / 2, Cores: 2, Usable: 2},
 			Evidence{Took: minute, Tabs: 4, Cores: 2, CPU: .75, OwnCPU: .5},
 		},
 		{
-			"all that a cgroup gives of an idle machine", browserpool.CPU{Own: minute / 2, Busy: minute, Cores: 8, Usable: .5},
+			"all that a cgroup gives of an idle machine",
+			browserpool.CPU{Own: minute / 2, Busy: minute, Cores: 8, Usable: .5},
 			Evidence{Took: minute, Tabs: 4, Cores: .5, CPU: 1, OwnCPU: 1},
 		},
 		{
-			"a cgroup on a machine that others use", browserpool.CPU{Own: minute / 4, Busy: 8 * minute, Cores: 8, Usable: .5},
+			"a cgroup on a machine that others use",
+			browserpool.CPU{Own: minute / 4, Busy: 8 * minute, Cores: 8, Usable: .5},
 			Evidence{Took: minute, Tabs: 4, Cores: 8, CPU: 1, OwnCPU: 1. / 32},
 		},
 	}

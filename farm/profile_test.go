@@ -49,7 +49,9 @@ func TestProfile(t *testing.T) {
 func TestQuantiles(t *testing.T) {
 	t.Parallel()
 	for _, ds := range [][]time.Duration{
-		{time.Nanosecond}, {time.Hour}, {time.Microsecond, time.Minute},
+		{time.Nanosecond},
+		{time.Hour},
+		{time.Microsecond, time.Minute},
 		{time.Second, time.Second, time.Second, time.Second + 1},
 	} {
 		s := spread{steps: map[int]int{}}

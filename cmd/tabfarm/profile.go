@@ -67,7 +67,7 @@ func limitText(l farm.Limit) string {
 	case farm.LimitOthers:
 		return fmt.Sprintf("the CPU: %s in use, only %s by tabfarm and its browsers; an idle machine would help, more tabs would not", cpuText(l), percent(l.OwnCPU))
 	case farm.LimitPages:
-		return fmt.Sprintf("%s, and tabfarm and its browsers used %s of %.3g cores; more tabs would help (--tabs %d)", slowText(l), percent(l.OwnCPU), l.Cores, min(2*l.Tabs, l.Places))
+		return fmt.Sprintf("%s, and tabfarm and its browsers used %s of %.3g cores; more tabs would help (--tabs %d)", slowText(l), percent(l.OwnCPU), l.Cores, moreTabs(l))
 	case farm.LimitDatabase:
 		return fmt.Sprintf("Postgres, %s of the time, while tabs were idle; a quicker or nearer database would help, more tabs would not", percent(l.Share))
 	}
@@ -83,6 +83,14 @@ func pacedText(l farm.Limit, host string) string {
 		what += fmt.Sprintf(", %s of the time", percent(l.Share))
 	}
 	return what + "; more tabs would not help"
+}
+
+// moreTabs is how many tabs to try next: no more than may be at the hosts at once.
+func moreTabs(l farm.Limit) int {
+	if l.Places > l.Tabs {
+		return min(2*l.Tabs, l.Places)
+	}
+	return 2 * l.Tabs // they work for other runs too
 }
 
 // slowText says what the tabs were busy with.
