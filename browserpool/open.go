@@ -73,7 +73,8 @@ func (t *Tab) open(ctx context.Context, r Request, watch *stopwatch) (Answer, er
 	if err := t.ready(ready, r.Group); err != nil {
 		return Answer{URL: r.URL}, t.reason(ready, err)
 	}
-	v := newVisit(ctx, t, r, watch, deadline, limit)
+	v := newVisit(ctx, t, r, deadline, limit)
+	v.watch = watch
 	if err := t.target.apply(ready, v); err != nil {
 		t.giveUp()
 		return Answer{URL: r.URL}, t.reason(ready, err)

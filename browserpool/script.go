@@ -25,8 +25,6 @@ import (
 //	                waited is 0 the script must see one more quiet time before it
 //	                reads. captured is the number of responses captured so far. A
 //	                later quiet replaces an earlier one.
-//	read            what is wanted is at rest and is read from now on, until it is
-//	                delivered. It is for Answer.Spent alone.
 //	data I OF TEXT  piece I (from 0) of OF pieces of the payload, 1 MB or less.
 //	done            the payload is complete.
 //	part            the payload so far is one part of the page's, and more follow, of
@@ -48,9 +46,11 @@ import (
 //	keep TEXT       what the script of the next document is to know, 1 MB or less.
 //	recall          the pool calls __tabfarm_kept(TEXT), "" when nothing was kept.
 //	forget          responses of requests that were begun until now do not count.
+//	read            what is wanted is at rest and is read from now on, until it is
+//	                delivered. This is for Answer.Spent alone.
 //
 // Request.FrameScript runs in the same world of every document of every frame below
-// the top one, when there is one. It has the words quiet, read, data, turn and more, and
+// the top one, when there is one. It has the words quiet, data, turn and more, and
 // these:
 //
 //	frame           the script has begun in a document. When the top document has
@@ -60,6 +60,7 @@ import (
 //	                mean, which is the same in every frame.
 //	bare LACKED     so far it holds nothing. It is not waited for any more while
 //	                frames that have delivered hold all of that.
+//	read            as above.
 //
 // The visit ends when the top document has delivered and no frame is waited for:
 // none is on its way to a document, and each script has delivered. Where the top

@@ -104,9 +104,9 @@ func (r *reading) complete() bool { return r.parts != nil && r.next == len(r.par
 
 func (r *reading) text() string { return strings.Join(r.parts, "") }
 
-func newVisit(ctx context.Context, t *Tab, r Request, watch *stopwatch, deadline, limit time.Time) *visit {
+func newVisit(ctx context.Context, t *Tab, r Request, deadline, limit time.Time) *visit {
 	return &visit{
-		tab: t, target: t.target, request: r, ctx: ctx, watch: watch, deadline: deadline, limit: limit,
+		tab: t, target: t.target, request: r, ctx: ctx, deadline: deadline, limit: limit,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		docs: map[string]*document{}, reader: reader{session: t.target.session}, sessions: map[*session]bool{}, net: newTraffic(&r), storage: map[string]script{},
 	}
