@@ -96,6 +96,7 @@ type Answer struct {
 	// Exceptions is the number of uncaught errors of the page; Exception the first one's text.
 	Exceptions int
 	Exception  string
+	Spent      Spent // where the time went
 }
 
 // Frame is what a frame gave.

@@ -69,3 +69,9 @@ func Machine(cores float64, memory int64) machine { return machine{cores, memory
 
 // Limits tells what was read.
 func (m machine) Limits() (float64, int64) { return m.cores, m.memory }
+
+// ReadBusy and ReadGroups read CPU time from a file system of the test's own.
+var (
+	ReadBusy   = readBusy
+	ReadGroups = readGroups
+)

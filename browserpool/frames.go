@@ -215,6 +215,7 @@ func (v *visit) frameCalled(f *frame, word, rest string) {
 			f.lacks[name] = true
 		}
 		f.done = word == "done" && f.read.complete()
+		f.read.on = f.read.on && !f.done
 	}
 	v.frameEnd()
 }

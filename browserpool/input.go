@@ -143,7 +143,7 @@ func (v *visit) part() {
 	}
 	v.parts = append(v.parts, []byte(v.read.text()))
 	v.partBytes += v.read.bytes
-	v.read.parts, v.read.next, v.read.bytes = nil, 0, 0
+	v.read.parts, v.read.next, v.read.bytes, v.read.on = nil, 0, 0, false
 	v.net.keep()
 }
 

@@ -45,14 +45,16 @@ const (
 // until then. An answer without a document to read, such as 204 or an error
 // status without a body, is no error and has no payload.
 func (t *Tab) Open(ctx context.Context, r Request) (Answer, error) {
-	answer, err := t.open(ctx, r)
+	watch := startWatch()
+	answer, err := t.open(ctx, r, watch)
+	answer.Spent = watch.stop()
 	if err != nil {
 		return answer, fmt.Errorf("open %q: %w", r.URL, err)
 	}
 	return answer, nil
 }
 
-func (t *Tab) open(ctx context.Context, r Request) (Answer, error) {
+func (t *Tab) open(ctx context.Context, r Request, watch *stopwatch) (Answer, error) {
 	deadline, limit, err := r.deadlines(ctx, time.Now())
 	if err != nil {
 		return Answer{URL: r.URL}, err
@@ -72,6 +74,7 @@ func (t *Tab) open(ctx context.Context, r Request) (Answer, error) {
 		return Answer{URL: r.URL}, t.reason(ready, err)
 	}
 	v := newVisit(ctx, t, r, deadline, limit)
+	v.watch = watch
 	if err := t.target.apply(ready, v); err != nil {
 		t.giveUp()
 		return Answer{URL: r.URL}, t.reason(ready, err)

@@ -46,6 +46,8 @@ import (
 //	keep TEXT       what the script of the next document is to know, 1 MB or less.
 //	recall          the pool calls __tabfarm_kept(TEXT), "" when nothing was kept.
 //	forget          responses of requests that were begun until now do not count.
+//	read            what is wanted is at rest and is read from now on, until it is
+//	                delivered. This is for Answer.Spent alone.
 //
 // Request.FrameScript runs in the same world of every document of every frame below
 // the top one, when there is one. It has the words quiet, data, turn and more, and
@@ -58,6 +60,7 @@ import (
 //	                mean, which is the same in every frame.
 //	bare LACKED     so far it holds nothing. It is not waited for any more while
 //	                frames that have delivered hold all of that.
+//	read            as above.
 //
 // The visit ends when the top document has delivered and no frame is waited for:
 // none is on its way to a document, and each script has delivered. Where the top

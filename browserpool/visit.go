@@ -30,10 +30,12 @@ type visit struct {
 	ended   chan struct{}   // closed when err or finished is set
 
 	asking sync.Mutex // held while a question is answered; goes before mu
+	watch  *stopwatch
 
 	mu        sync.Mutex
 	deadline  time.Time // of the load that is on
 	turns     int       // that are waited for; the deadline stands still meanwhile
+	waiting   int       // all calls of Turn that are on, those for a document that has gone too
 	held      time.Time // it, as it was when the first of them was asked for
 	heldSince time.Time
 	limit     time.Time // of the page
@@ -95,6 +97,7 @@ type reading struct {
 	awaits map[string]bool // requests that it waits for
 	waited int
 	told   []byte // pieces of the next question
+	on     bool   // it has said "read" and not delivered since
 }
 
 func (r *reading) complete() bool { return r.parts != nil && r.next == len(r.parts) }
@@ -152,6 +155,7 @@ func (v *visit) event(from *session, method string, params jsonv2.Value) {
 	if v.over {
 		return
 	}
+	defer func() { v.watch.enter(v.stage()) }()
 	if v.frameEvent(from, method, params) {
 		return
 	}
@@ -368,6 +372,8 @@ func (v *visit) called(from *session, params jsonv2.Value) {
 		if n, err := strconv.Atoi(rest); err == nil {
 			v.turn(r, n)
 		}
+	case "read":
+		r.read.on = true
 	case "more":
 		if ms, err := strconv.Atoi(rest); err == nil && ms > 0 {
 			v.extend(time.Now().Add(time.Duration(ms) * time.Millisecond))
@@ -389,7 +395,7 @@ func (v *visit) topCalled(word, rest string) {
 			v.failLocked(fmt.Errorf("read payload: done came after %d of %d pieces", v.read.next, len(v.read.parts)))
 			return
 		}
-		v.delivered = true
+		v.delivered, v.read.on = true, false
 		if rest == "alone" {
 			v.frames = nil
 		}
@@ -498,6 +504,7 @@ func (v *visit) turn(r *reader, n int) {
 		v.held, v.heldSince = v.deadline, time.Now()
 	}
 	v.turns++
+	v.waiting++
 	doc := v.doc
 	v.deadline = v.limit
 	v.poke()
@@ -505,6 +512,8 @@ func (v *visit) turn(r *reader, n int) {
 		err := v.request.Turn(v.ctx)
 		v.mu.Lock()
 		defer v.mu.Unlock()
+		v.waiting--
+		v.watch.enter(v.stage())
 		if v.doc != doc || v.over {
 			return
 		}

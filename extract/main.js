@@ -190,6 +190,7 @@ function toCollect() {
 
 /** Reads the tables as the page shows them now, all their rows. */
 async function readLoad() {
+  send('read');
   readAll();
   if (job.next) nameHarvests();
   if (memory.load > 0) {

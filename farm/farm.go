@@ -29,6 +29,7 @@ type Store interface {
 	Progress(ctx context.Context, id int64) (store.Progress, error)
 	OpenPages(ctx context.Context, id int64, most int) (int, error)
 	SetPace(ctx context.Context, id int64, host string, p store.Pace) error
+	Paces(ctx context.Context, id int64, hosts []string) (map[string]store.Pace, error)
 	TryHosts(ctx context.Context, run int64) error
 	AskRobots(ctx context.Context, host string, long time.Duration) (store.Robots, bool, error)
 	KeepRobots(ctx context.Context, host string, r store.Robots) error

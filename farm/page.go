@@ -171,7 +171,7 @@ func (w *work) giveUp(ctx context.Context, v *store.Visit, end *ending) error {
 // failed is how the page failed to load; err is no fault of the page: the
 // database, or a browser that does not start any more.
 func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request, watch *stopwatch) (answer browserpool.Answer, failed, err error) {
-	r.Turn = func(ctx context.Context) error { return watch.turns.during(func() error { return turn(ctx, v) }) }
+	r.Turn = func(ctx context.Context) error { return turn(ctx, v) }
 	for {
 		var wait time.Duration
 		asked := time.Now()
@@ -183,13 +183,12 @@ func (w *work) open(ctx context.Context, v *store.Visit, r browserpool.Request, 
 			}
 			var err error
 			wait, err = v.TakeTurn(ctx)
-			opened := time.Now()
-			watch.Host += opened.Sub(lent)
+			watch.Host += time.Since(lent)
 			if err != nil || wait > 0 {
 				return err
 			}
 			answer, failed = tab.Open(ctx, r)
-			watch.loaded(opened)
+			watch.opened(answer.Spent)
 			return nil
 		})
 		if errors.Is(failed, browserpool.ErrNoBrowser) || errors.Is(failed, browserpool.ErrClosed) {

@@ -1,10 +1,7 @@
 package farm
 
 import (
-	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/tabfarm/tabfarm/internal/demosite"
 )
@@ -32,11 +29,14 @@ polite: {rate: 50/s, retries: 1, concurrency: 2}
 	ended, again := 0, 0
 	for _, e := range events {
 		p := e.Phases
-		if sum := p.Tab + p.Host + p.Load + p.Type + p.Store; sum > e.Took {
+		if sum := p.sum(); sum > e.Took {
 			t.Errorf("%s: phases of %v together, in a try of %v: %+v", e.Address, sum, e.Took, p)
 		}
-		if p.Tab <= 0 || p.Host <= 0 || p.Load <= 0 {
+		if p.Tab <= 0 || p.Host <= 0 || p.Navigate <= 0 {
 			t.Errorf("%s was opened in no time: %+v", e.Address, p)
+		}
+		if read := p.Settle > 0 && p.Read > 0; read != (e.Outcome == OK) {
+			t.Errorf("%s, %s: came to rest in %v and was read in %v", e.Address, e.Outcome, p.Settle, p.Read)
 		}
 		if e.Last {
 			ended++
@@ -50,32 +50,4 @@ polite: {rate: 50/s, retries: 1, concurrency: 2}
 	if ended != 2 || again != 1 {
 		t.Errorf("%d pages ended and %d are tried again: %+v", ended, again, events)
 	}
-}
-
-// Waits that overlap count once, and a page's loading is less by them.
-func TestWaitsOfAPage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		watch := &stopwatch{start: time.Now()}
-		opened := time.Now()
-		wait := func(after, d time.Duration) func() {
-			return func() {
-				time.Sleep(after)
-				if err := watch.turns.during(func() error { time.Sleep(d); return nil }); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		var waits sync.WaitGroup
-		waits.Go(wait(time.Second, 4*time.Second))   // second 1 to 5
-		waits.Go(wait(2*time.Second, time.Second))   // 2 to 3
-		waits.Go(wait(4*time.Second, 2*time.Second)) // 4 to 6
-		waits.Go(wait(8*time.Second, time.Second))   // 8 to 9
-		waits.Wait()
-		time.Sleep(time.Second)
-		watch.loaded(opened)
-		if watch.Host != 6*time.Second || watch.Load != 4*time.Second {
-			t.Errorf("waited %v, loaded in %v, want 6 s and 4 s", watch.Host, watch.Load)
-		}
-	})
 }

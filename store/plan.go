@@ -343,3 +343,23 @@ func (s *Store) SetPace(ctx context.Context, run int64, host string, p Pace) err
 		return s.wake(ctx, tx, []string{host})
 	})
 }
+
+// Paces gives the pace of some hosts of a run: what the run asks of them, or the
+// slower one of other unfinished runs.
+func (s *Store) Paces(ctx context.Context, run int64, hosts []string) (map[string]Pace, error) {
+	rows, err := s.pool.Query(ctx, `SELECT h.host, greatest(rh.delay, h.min_delay), least(rh.concurrency, h.concurrency)
+FROM tabfarm_internal.run_host rh JOIN tabfarm_internal.host h USING (host) WHERE rh.run_id = $1 AND h.host = ANY ($2)`, run, hosts)
+	if err != nil {
+		return nil, translate("find paces", err)
+	}
+	paces := map[string]Pace{}
+	var (
+		host string
+		p    Pace
+	)
+	_, err = pgx.ForEachRow(rows, []any{&host, &p.Delay, &p.Concurrency}, func() error {
+		paces[host] = p
+		return nil
+	})
+	return paces, translate("find paces", err)
+}

@@ -232,6 +232,11 @@ func TestSlowestPaceHolds(t *testing.T) {
 	want(t, read(), "00:00:10 1")
 	ok(t, d.SetPace(ctx, fast.ID, host, store.Pace{Delay: 20 * time.Second, Concurrency: 2}))
 	want(t, read(), "00:00:20 1")
+	paces, err := d.Paces(ctx, fast.ID, []string{host, "https://other.example"})
+	ok(t, err)
+	if diff := cmp.Diff(map[string]store.Pace{host: {Delay: 20 * time.Second, Concurrency: 1}}, paces); diff != "" {
+		t.Errorf("paces (-want +got):\n%s", diff)
+	}
 	ok(t, d.CancelRun(ctx, slow.ID))
 	want(t, read(), "00:00:20 2")
 	is(t, d.SetPace(ctx, 99, host, store.Pace{}), store.ErrNoRun)

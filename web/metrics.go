@@ -46,15 +46,6 @@ type Metrics struct {
 	phases              *prometheus.HistogramVec
 }
 
-// The phases of a page's try, as farm.Phases has them.
-const (
-	phaseTab   = "tab"
-	phaseHost  = "host"
-	phaseLoad  = "load"
-	phaseType  = "type"
-	phaseStore = "store"
-)
-
 // seconds are the buckets of durations: from a statement to the longest page.
 var seconds = []float64{.005, .02, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 600}
 
@@ -80,8 +71,8 @@ func NewMetrics(s Sources) *Metrics {
 		m.pages.WithLabelValues(string(o))
 		m.retries.WithLabelValues(string(o))
 	}
-	for _, p := range []string{phaseTab, phaseHost, phaseLoad, phaseType, phaseStore} {
-		m.phases.WithLabelValues(p)
+	for phase := range (farm.Phases{}).All() {
+		m.phases.WithLabelValues(phase)
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tabfarm_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": s.Version},
@@ -119,9 +110,7 @@ func (m *Metrics) Event(e farm.Event) {
 		return // no end of a try
 	}
 	m.took.Observe(e.Took.Seconds())
-	for phase, d := range map[string]time.Duration{
-		phaseTab: e.Phases.Tab, phaseHost: e.Phases.Host, phaseLoad: e.Phases.Load, phaseType: e.Phases.Type, phaseStore: e.Phases.Store,
-	} {
+	for phase, d := range e.Phases.All() {
 		if d > 0 { // a phase that the try did not come to is none that was quick
 			m.phases.WithLabelValues(phase).Observe(d.Seconds())
 		}

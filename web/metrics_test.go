@@ -92,21 +92,23 @@ func TestEventsAreCounted(t *testing.T) {
 		}
 	}
 	page := farm.Event{
-		RunID: 1, Address: "https://stats.example/1", Outcome: farm.OK, Last: true, Rows: 50, Found: 2, Took: 4 * time.Second,
-		Phases: farm.Phases{Tab: time.Second / 2, Host: time.Second, Load: 2 * time.Second, Type: time.Second / 4, Store: time.Second / 8},
+		RunID: 1, Address: "https://stats.example/1", Outcome: farm.OK, Last: true, Rows: 50, Found: 2, Took: 5 * time.Second,
+		Phases: farm.Phases{Tab: time.Second / 2, Host: time.Second, Navigate: 2 * time.Second, Settle: time.Second / 4, Read: time.Second / 2, Type: time.Second / 4, Store: time.Second / 8},
 	}
 	m.Event(page)
 	m.Event(page)
-	m.Event(farm.Event{Outcome: farm.Timeout, Last: true, Failed: true, Took: time.Second, Phases: farm.Phases{Load: time.Second}})
+	m.Event(farm.Event{Outcome: farm.Timeout, Last: true, Failed: true, Took: time.Second, Phases: farm.Phases{Navigate: time.Second}})
 	m.Event(farm.Event{Outcome: farm.HTTPError, Retry: time.Minute, Took: time.Second})
 	m.Event(farm.Event{}) // of what is no end of a try
 	want := map[string]float64{
 		"tabfarm_pages_total ok": 2, "tabfarm_pages_total timeout": 1, "tabfarm_pages_failed_total": 1,
 		"tabfarm_page_retries_total http_error": 1, "tabfarm_rows_total": 100, "tabfarm_pages_found_total": 4,
-		"tabfarm_page_duration_seconds count": 4, "tabfarm_page_duration_seconds sum": 10,
+		"tabfarm_page_duration_seconds count": 4, "tabfarm_page_duration_seconds sum": 12,
 		"tabfarm_page_phase_duration_seconds tab count": 2, "tabfarm_page_phase_duration_seconds tab sum": 1,
 		"tabfarm_page_phase_duration_seconds host count": 2, "tabfarm_page_phase_duration_seconds host sum": 2,
-		"tabfarm_page_phase_duration_seconds load count": 3, "tabfarm_page_phase_duration_seconds load sum": 5,
+		"tabfarm_page_phase_duration_seconds navigate count": 3, "tabfarm_page_phase_duration_seconds navigate sum": 5,
+		"tabfarm_page_phase_duration_seconds settle count": 2, "tabfarm_page_phase_duration_seconds settle sum": .5,
+		"tabfarm_page_phase_duration_seconds read count": 2, "tabfarm_page_phase_duration_seconds read sum": 1,
 		"tabfarm_page_phase_duration_seconds type count": 2, "tabfarm_page_phase_duration_seconds type sum": .5,
 		"tabfarm_page_phase_duration_seconds store count": 2, "tabfarm_page_phase_duration_seconds store sum": .25,
 	}

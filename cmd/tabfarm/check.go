@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,7 +78,7 @@ func planWords(p farm.Plan) string {
 	}
 	where := ""
 	if len(p.Hosts) > 1 {
-		where = " on " + strings.TrimPrefix(strings.TrimPrefix(slowest.Host, "https://"), "http://")
+		where = " on " + bareHost(slowest.Host)
 	}
 	return fmt.Sprintf("%s, at %s%s about %s", text, rateText(60/slowest.Delay.Seconds()), where, roughly(p.Took))
 }

@@ -15,9 +15,10 @@ import (
 
 // runOptions are the flags of run.
 type runOptions struct {
-	fresh bool
-	limit int
-	json  bool
+	fresh   bool
+	limit   int
+	json    bool
+	profile bool
 }
 
 func newRun(a *app) *cobra.Command {
@@ -31,6 +32,11 @@ other. Where an unfinished run of the unchanged recipe exists, it goes on.
 The first Ctrl-C finishes the pages in flight and leaves the run to go on later,
 the second stops at once. The exit code is the worst of the recipes: 0 all pages
 are stored, 1 some failed and the rest is stored.
+
+The last line of a run that was long enough to tell says what kept it from going
+faster. --profile adds where the time of its pages went, as far as this process
+worked on them: for their host's turn, for a tab, to navigate, to come to rest, to
+be read, typed and stored.
 
 --json prints one object for each recipe, each on a line of its own.`,
 		Args: takes(1, -1),
@@ -49,6 +55,7 @@ are stored, 1 some failed and the rest is stored.
 	cmd.Flags().Int("tabs", 0, "tabs that work at once (default: sized from the machine)")
 	cmd.Flags().IntVar(&o.limit, "limit", 0, "only the first N pages")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object for each recipe at its end")
+	cmd.Flags().BoolVar(&o.profile, "profile", false, "tell where the time of the pages went")
 	return cmd
 }
 
@@ -93,7 +100,7 @@ func (a *app) runRecipe(ctx context.Context, f *farm.Farm, r *recipe.Recipe, o r
 		return 0, err
 	}
 	a.tellSubmission(s, o.fresh)
-	return a.work(ctx, f, job{submission: s, pace: pagesAMinute(r), json: o.json, newest: newest})
+	return a.work(ctx, f, job{submission: s, pace: pagesAMinute(r), json: o.json, profile: o.profile, newest: newest})
 }
 
 // tellSubmission says what became of an older run of the recipe.
@@ -113,6 +120,7 @@ type job struct {
 	submission farm.Submission
 	pace       float64 // pages a minute on one host, 0 unknown or any
 	json       bool
+	profile    bool
 	newest     bool // hints may leave the run out: it is the newest one
 }
 
@@ -137,10 +145,13 @@ func (a *app) work(ctx context.Context, f *farm.Farm, j job) (int, error) {
 	told := a.tellDrain(ctx, drain, s.RunID)
 	counted := a.follow(ctx, s.RunID, p)
 	count := p.eventOf(s.RunID)
+	times := startTiming(a.pool, s.RunID)
 	err = f.Work(ctx, drain, s.RunID, func(e farm.Event) {
 		count(e)
+		times.profile.Add(e)
 		a.tellHost(e)
 	})
+	times.stop()
 	counted()
 	show.Close()
 	told()
@@ -162,20 +173,41 @@ func (a *app) work(ctx context.Context, f *farm.Farm, j job) (int, error) {
 	if signal := a.signals.signal(); signal != nil && sum.Pending > 0 {
 		code = (&interrupted{signal: signal}).code()
 	}
-	switch {
-	case j.json:
+	a.judge(last, f, times)
+	return code, a.report(j, sum, times, code)
+}
+
+// report prints how a run ended, and what its time went into.
+func (a *app) report(j job, sum farm.Summary, times *timing, code int) error {
+	limit := limitText(times.limit)
+	if j.json {
 		for _, warning := range sum.Warnings {
 			a.notice("warning: %s", clean(warning))
 		}
 		if sum.Problem != "" {
 			a.notice("more pages could not be found: %s", clean(sum.Problem))
 		}
-		return code, printJSON(a.stdout, newRunReport(sum, code))
-	case sum.Pending > 0:
-		a.printStopped(sum)
-		return code, nil
+		r := newRunReport(sum, code)
+		if j.profile {
+			r.Profile = newProfileReport(times)
+		} else if limit != "" {
+			a.notice("limit: %s", limit)
+		}
+		return printJSON(a.stdout, r)
 	}
-	return code, printSummary(a.stdout, sum, j.newest)
+	var err error
+	if sum.Pending > 0 {
+		a.printStopped(sum)
+	} else {
+		err = printSummary(a.stdout, sum, j.newest)
+	}
+	if limit != "" {
+		_, _ = fmt.Fprintf(a.stdout, "  limit: %s\n", limit)
+	}
+	if j.profile && err == nil {
+		err = writeProfile(a.stdout, times, screenWidth(a.stdout))
+	}
+	return err
 }
 
 const (

@@ -22,6 +22,7 @@ type runReport struct {
 	Pages   pagesReport           `json:"pages"`
 	Tables  map[string]rowsReport `json:"tables"`
 	Seconds float64               `json:"seconds"`
+	Profile *profileReport        `json:"profile,omitempty"` // with --profile alone
 }
 
 type pagesReport struct {
