@@ -1,9 +1,12 @@
-package libsite
+// Package bundle owns the bundles of the sites that tests and measurements read:
+// pages drawn by npm packages. It installs the packages of a lock file, runs the
+// site's build.mjs, and keeps what comes of it for the next time. It refuses to
+// be part of the program: it needs Node.js and the npm registry.
+package bundle
 
 import (
 	"context"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,23 +18,20 @@ import (
 	"time"
 )
 
-// web holds what the bundles are built from.
-//
-//go:embed web/package.json web/package-lock.json web/build.mjs web/src web/lib
-var web embed.FS
-
 // ErrNoNode says that Node.js or npm is not on this machine.
 var ErrNoNode = errors.New("no Node.js with npm on this machine (scripts/setup.sh node installs it)")
 
-// Build makes the bundles and names the folder that holds them. What the same
-// web/ gave before is taken as it is; test binaries that come here at the same
+// Build makes the bundles of a site and names the folder that holds them. The
+// site's name is that of its place in the cache; web holds package.json,
+// package-lock.json, build.mjs, which writes dist/, and what that reads. What the
+// same files gave before is taken as it is; programs that come here at the same
 // time wait for one of them.
-func Build(ctx context.Context) (dist string, err error) {
+func Build(ctx context.Context, site string, web fs.FS) (dist string, err error) {
 	sum, err := hash(web)
 	if err != nil {
 		return "", err
 	}
-	cache, err := cacheDir()
+	cache, err := cacheDir(site)
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +58,7 @@ func Build(ctx context.Context) (dist string, err error) {
 		return "", fmt.Errorf("make a folder to build in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	if err := bundle(ctx, work); err != nil {
+	if err := fill(ctx, work, web); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(done, 0o755); err != nil {
@@ -70,14 +70,10 @@ func Build(ctx context.Context) (dist string, err error) {
 	return dist, nil
 }
 
-// bundle installs the packages of the lock file in dir and runs the bundler.
+// fill installs the packages of the lock file in dir and runs the bundler.
 // Packages' own install scripts do not run: none of them is needed.
-func bundle(ctx context.Context, dir string) error {
-	files, err := fs.Sub(web, "web")
-	if err != nil {
-		return fmt.Errorf("read web: %w", err)
-	}
-	if err := os.CopyFS(dir, files); err != nil {
+func fill(ctx context.Context, dir string, web fs.FS) error {
+	if err := os.CopyFS(dir, web); err != nil {
 		return fmt.Errorf("copy web: %w", err)
 	}
 	for _, command := range [][]string{
@@ -113,16 +109,16 @@ func hash(files fs.FS) (string, error) {
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
 }
 
-// cacheDir is .cache/libsite below the module's root, which git ignores, or the
+// cacheDir is .cache/SITE below the module's root, which git ignores, or in the
 // user's own cache where there is no module around.
-func cacheDir() (string, error) {
+func cacheDir(site string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find the module's root: %w", err)
 	}
 	for ; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			dir = filepath.Join(dir, ".cache", "libsite")
+			dir = filepath.Join(dir, ".cache", site)
 			break
 		}
 		if dir == filepath.Dir(dir) {
@@ -130,7 +126,7 @@ func cacheDir() (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("find a cache folder: %w", err)
 			}
-			dir = filepath.Join(user, "tabfarm-libsite")
+			dir = filepath.Join(user, "tabfarm-"+site)
 			break
 		}
 	}
