@@ -40,49 +40,79 @@ type stat struct {
 // Read gives the usage of the trees below the pids, these with them. A pid that is
 // no more is left out; pids below each other are counted once.
 func Read(pids ...int) (Usage, error) {
-	tree, cpu, err := walk(pids)
+	trees, err := usages(pids, true)
 	if err != nil {
 		return Usage{}, err
 	}
-	u := Usage{CPU: cpu, Processes: len(tree)}
-	for _, pid := range tree {
-		pss, err := pss(pid)
-		if err != nil {
-			return Usage{}, err
-		}
-		u.PSS += pss
-	}
-	return u, nil
+	return Moment{Trees: trees}.all(), nil
 }
 
 // CPU is Read without the memory, which costs the kernel a look at every page.
 func CPU(pids ...int) (time.Duration, error) {
-	_, cpu, err := walk(pids)
-	return cpu, err
+	trees, err := usages(pids, false)
+	return Moment{Trees: trees}.all().CPU, err
 }
 
-// walk finds the processes of the trees and their CPU time together.
-func walk(pids []int) (tree []int, cpu time.Duration, err error) {
+// Tree lists the processes of the trees.
+func Tree(pids ...int) ([]int, error) {
 	all, err := processes()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
+	var tree []int
+	for _, t := range trees(all, pids) {
+		for _, s := range t {
+			tree = append(tree, s.pid)
+		}
+	}
+	return tree, nil
+}
+
+// usages gives the usage of each tree.
+func usages(pids []int, memory bool) ([]Usage, error) {
+	all, err := processes()
+	if err != nil {
+		return nil, err
+	}
+	usages := make([]Usage, len(pids))
+	for i, tree := range trees(all, pids) {
+		u := &usages[i]
+		u.Processes = len(tree)
+		for _, s := range tree {
+			u.CPU += s.cpu
+			if !memory {
+				continue
+			}
+			pss, err := pss(s.pid)
+			if err != nil {
+				return nil, err
+			}
+			u.PSS += pss
+		}
+	}
+	return usages, nil
+}
+
+// trees finds the processes of each tree. What is in one is in no later one.
+func trees(all map[int]stat, pids []int) [][]stat {
 	children := map[int][]int{}
 	for _, s := range all {
 		children[s.parent] = append(children[s.parent], s.pid)
 	}
 	seen := map[int]bool{}
-	for queue := append([]int(nil), pids...); len(queue) > 0; queue = queue[1:] {
-		s, lives := all[queue[0]]
-		if !lives || seen[s.pid] {
-			continue
+	trees := make([][]stat, len(pids))
+	for i, pid := range pids {
+		for queue := []int{pid}; len(queue) > 0; queue = queue[1:] {
+			s, lives := all[queue[0]]
+			if !lives || seen[s.pid] {
+				continue
+			}
+			seen[s.pid] = true
+			trees[i] = append(trees[i], s)
+			queue = append(queue, children[s.pid]...)
 		}
-		seen[s.pid] = true
-		tree = append(tree, s.pid)
-		cpu += s.cpu
-		queue = append(queue, children[s.pid]...)
 	}
-	return tree, cpu, nil
+	return trees
 }
 
 // processes are all of the machine that are seen from here, by their pid.

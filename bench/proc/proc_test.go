@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -114,6 +115,9 @@ func TestProcessesOfTheTree(t *testing.T) {
 	if same, err := Read(below, pid); err != nil || same.Processes != 3 {
 		t.Errorf("the child and the tree: %+v, %v", same, err)
 	}
+	if tree, err := Tree(pid); err != nil || len(tree) != 3 || tree[0] != pid || !slices.Contains(tree, below) {
+		t.Errorf("the tree is %v, %v", tree, err)
+	}
 }
 
 // A process that is no more is nothing, not a mistake.
@@ -175,7 +179,37 @@ func TestPeak(t *testing.T) {
 		}
 	}
 	peak, err := s.Stop()
-	if err != nil || peak.PSS < text || peak.Processes < 1 {
-		t.Errorf("peak %+v, %v", peak, err)
+	if err != nil || peak.PSS < text || peak.Processes < 1 || s.Peak(0) != peak || s.Peak() != (Usage{}) {
+		t.Errorf("peak %+v, %v, of the first %+v", peak, err, s.Peak(0))
+	}
+}
+
+// CPU time between two times is in proportion where no look fell on them, and does
+// not go back when processes end.
+func TestCPUBetweenLooks(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	at := func(seconds float64) time.Time { return began.Add(time.Duration(seconds * float64(time.Second))) }
+	s := Sampler{}
+	for _, m := range []struct{ at, first, second float64 }{{0, 1, 10}, {1, 3, 10}, {2, 7, 20}, {3, 0, 20}} {
+		s.moments = append(s.moments, Moment{at(m.at), []Usage{
+			{CPU: time.Duration(m.first * float64(time.Second))}, {CPU: time.Duration(m.second * float64(time.Second))},
+		}})
+	}
+	for _, c := range []struct {
+		from, to float64
+		trees    []int
+		want     time.Duration
+	}{
+		{0, 2, []int{0}, 6 * time.Second},
+		{0.5, 1.5, []int{0}, 3 * time.Second},
+		{1.5, 1.75, []int{0, 1}, 3500 * time.Millisecond},
+		{1, 3, []int{0}, 4 * time.Second}, // the first has ended at 3
+		{-1, 9, []int{0}, 6 * time.Second},
+		{2, 3, nil, 0},
+	} {
+		if got := s.CPUBetween(at(c.from), at(c.to), c.trees...); got != c.want {
+			t.Errorf("from %v to %v of %v: %v, want %v", c.from, c.to, c.trees, got, c.want)
+		}
 	}
 }
