@@ -120,9 +120,10 @@ func (s *Site) Pages(kind string, from, count int) []string {
 	return pages
 }
 
-// Recipe is the plainest recipe for the same pages, named as its kind, with what
-// docs/recipe.md blocks. Style sheets are loaded: without one AG Grid has no height.
-func (s *Site) Recipe(kind string, from, count int) string {
+// Recipe is the plainest recipe for the same pages, named as its kind, that opens
+// some at once and blocks what docs/recipe.md does. Style sheets are loaded: without
+// one AG Grid has no height.
+func (s *Site) Recipe(kind string, from, count, atOnce int) string {
 	return fmt.Sprintf(`urls: %s/%s/{number}
 with:
   number: {from: %d, to: %d}
@@ -132,8 +133,8 @@ tables:
   %s:
     from: "#rows"
     key: [id]
-polite: {rate: none}
-`, s.URL, kind, from, from+count-1, kind)
+polite: {rate: none, concurrency: %d}
+`, s.URL, kind, from, from+count-1, kind, atOnce)
 }
 
 // Documents is what was asked of the site since Forget.

@@ -102,7 +102,7 @@ type answer struct {
 func (b *bench) measureProgram(ctx context.Context, k site.Kind, from int, m *Measurement) error {
 	p := b.farm
 	name := k.Name + ".yaml"
-	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(b.site.Recipe(k.Name, from, b.pages)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(b.site.Recipe(k.Name, from, b.pages, b.workers)), 0o600); err != nil {
 		return fmt.Errorf("write a recipe: %w", err)
 	}
 	run := p.command(ctx, "run", "--new", name)
