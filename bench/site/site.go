@@ -39,12 +39,13 @@ type Kind struct {
 // columns is how many columns each page has.
 const columns = 10
 
-// kinds has AG Grid's Drawn as its window of 600 pixels gives it: 13 rows in view
-// and a buffer of 10 below.
+// kinds has AG Grid's Drawn as its window of 600 pixels gives it: 14 rows in view and
+// a buffer of 10 below. Without the style sheet, which gives the window its height,
+// it is 11.
 var kinds = []Kind{
 	{Name: "react", Rows: 200, Drawn: 200, Row: "#rows tbody tr"},
 	{Name: "datatables", Rows: 200, Drawn: 25, Row: "#rows tbody tr"},
-	{Name: "aggrid", Rows: 200, Drawn: 23, Row: "#rows .ag-row"},
+	{Name: "aggrid", Rows: 200, Drawn: 24, Row: "#rows .ag-row"},
 	{Name: "plain", Rows: 300, Drawn: 300, Row: "#rows tbody tr"},
 	{Name: "latency", Rows: 200, Drawn: 200, Row: "#rows tbody tr"},
 }
