@@ -51,8 +51,8 @@ func shell(t *testing.T, script string) (pid int, line string, input io.WriteClo
 // burn makes a shell use CPU time; busy is some of what it then has used, far
 // below it on any machine that is not ten times as fast as one of today.
 const (
-	burn = "for ((i = 0; i < 200000; i++)); do :; done"
-	busy = 20 * time.Millisecond
+	burn = "for ((i = 0; i < 60000; i++)); do :; done"
+	busy = 10 * time.Millisecond
 )
 
 // The time of a grandchild that runs is counted, and of one that has ended.
@@ -150,7 +150,7 @@ func TestNamesWithBrackets(t *testing.T) {
 // The sampler keeps the memory of a moment that has passed.
 func TestPeak(t *testing.T) {
 	t.Parallel()
-	const text = 64 << 20
+	const text = 16 << 20
 	// The shell holds a long text until it is told to forget it.
 	pid, _, input := shell(t, "s=$(head -c "+strconv.Itoa(text)+" /dev/zero | tr '\\0' x); echo ready; read; s=; read")
 	s, fast := Sample(pid), SampleCPU(pid)

@@ -94,6 +94,11 @@ func run(ctx context.Context, o options, kindNames, drivers []string) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	if b.farm != nil {
+		if r.Versions["postgres"], err = b.farm.database(ctx); err != nil {
+			return err
+		}
+	}
 	b.measureAll(ctx, kinds, drivers, func(m Measurement) {
 		fmt.Println(m.line())
 		r.Measurements = append(r.Measurements, m)

@@ -63,7 +63,7 @@ func (b *bench) measurePeer(ctx context.Context, k site.Kind, from int, m *Measu
 		return errors.Join(fmt.Errorf("%s ended before its pages: %s", m.Driver, complaints), err)
 	}
 	m.figures(sampler, b.site.Documents().First, done, []int{0}, []int{0})
-	return problem
+	return errors.Join(problem, err)
 }
 
 // sample begins to look at trees of processes, at their memory too in its round.

@@ -79,6 +79,17 @@ func (p *program) output(ctx context.Context, args ...string) ([]byte, error) {
 	return text, nil
 }
 
+// database is the version of Postgres.
+func (p *program) database(ctx context.Context) (string, error) {
+	text, err := p.output(ctx, "query", "--format", "csv", "show server_version")
+	if err != nil {
+		return "", err
+	}
+	_, line, _ := strings.Cut(string(text), "\n")
+	version, _, _ := strings.Cut(line, " ") // what follows names the packager
+	return strings.TrimSpace(version), nil
+}
+
 // stop ends Postgres.
 func (p *program) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
