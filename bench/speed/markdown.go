@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tabfarm/tabfarm/bench/peers"
 )
 
 // figures are what came of all rounds of a driver with a kind of pages.
@@ -88,7 +90,8 @@ The peers count the rows and throw them away. Pages/s is the median of the round
 and their range; CPU time is of the driver, its browser and all below them; memory
 is the most seen of their PSS, in a round of its own before the others, for to look
 at it costs time. Rows read are of all rounds. The last column is tabfarm's pages/s
-divided by the driver's.
+divided by the driver's. Where floor is listed, it is the barest loop there is: it
+opens a page, waits for its first row and reads nothing.
 
 What a driver loads is as its documentation advises: Crawlee by its blockRequests,
 the others without pictures, fonts and style sheets where they can leave them out,
@@ -143,6 +146,9 @@ func rateOf(all []figures, driver string) float64 {
 // cells are the line of a driver; own is tabfarm's pages/s.
 func (f figures) cells(own float64) []string {
 	rows := fmt.Sprintf("%d of %d", f.rows, f.expected)
+	if f.driver == peers.Floor {
+		rows = "reads none"
+	}
 	if f.rate == 0 {
 		return []string{f.driver, "none", "", "", "", rows, ""}
 	}
@@ -205,7 +211,7 @@ func (r *Result) against(kind, driver string) string {
 		return ""
 	}
 	cell := all[i].times(rateOf(all, tabfarm))
-	if f := all[i]; f.rows < f.expected && cell != "" {
+	if f := all[i]; f.rows < f.expected && cell != "" && f.driver != peers.Floor {
 		cell += fmt.Sprintf(", %d %% of the rows", f.rows*100/f.expected)
 	}
 	return cell

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/tabfarm/tabfarm/bench/peers"
 	"github.com/tabfarm/tabfarm/bench/proc"
 )
 
@@ -58,6 +59,7 @@ func example() *Result {
 	add("react", "hangs", 1, 0, 0, 0, "not done after 5m0s:\n  hangs ended before its pages")
 	add("react", tabfarm, 2, 10, 2000, 2, "")
 	add("react", "rod-pool", 2, 9, 1800, 4, "http://site/react/9: no element")
+	add("react", peers.Floor, 1, 10, 0, 1, "")
 	add("aggrid", "rod-pool", 1, 10, 230, 5, "")
 	add("aggrid", tabfarm, 1, 10, 2000, 2.5, "")
 	add("plain", "rod-pool", 1, 10, 3000, 2.5, "")
