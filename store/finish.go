@@ -87,6 +87,7 @@ func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (c
 			return nil, 0, refuse(t.Name, "42712", "a page gives the table once")
 		}
 	}
+	copies := true
 	store := func(tx pgx.Tx) error {
 		counts, added = PageCounts{}, 0
 		var run growing
@@ -102,7 +103,7 @@ func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (c
 		// In the order of names, each table's form before its rows: two pages
 		// that write the same tables then never wait for each other in a circle.
 		for _, t := range tables {
-			c, err := s.write(ctx, tx, owner, t, r.Page)
+			c, err := s.write(ctx, tx, owner, t, r.Page, copies)
 			if err != nil {
 				return err
 			}
@@ -112,9 +113,11 @@ func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (c
 		return err
 	}
 	err = s.transact(ctx, "store page", store)
-	// What was known of a table may be wrong: it was dropped, or lost a column.
-	if hasCodeOf(err, codeNoTable) || hasCodeOf(err, codeNoColumn) || hasCodeOf(err, codeFeature) {
+	// What was known of a table may be wrong: it was dropped, or lost a column; or
+	// COPY met a row of another page, or a table that takes none (by row security).
+	if hasCodeOf(err, codeNoTable) || hasCodeOf(err, codeNoColumn) || hasCodeOf(err, codeFeature) || hasCodeOf(err, codeUniqueViolation) {
 		s.forget()
+		copies = false
 		err = s.transact(ctx, "store page", store)
 	}
 	var rights *ErrRights
@@ -145,7 +148,7 @@ RETURNING c.name, p.depth`, r.Page.ID, v.Host, v.Slot, v.turn, clean(r.Outcome),
 }
 
 // write stores the rows of one table and what is to be said of them.
-func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite, p Page) (TableCounts, error) {
+func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite, p Page, copies bool) (TableCounts, error) {
 	fitted, there, err := s.fit(ctx, tx, owner, w)
 	if err != nil {
 		return TableCounts{}, err
@@ -154,6 +157,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite
 	if err != nil {
 		return TableCounts{}, err
 	}
+	u.copies = copies
 	var c TableCounts
 	if there {
 		if c, err = u.run(ctx, tx); err != nil {

@@ -93,18 +93,21 @@ func escapeAt(s string) (unit rune, size int) {
 	return unit, 6
 }
 
-// cleanAll is clean for a column of texts, where nil is NULL.
-func cleanAll(texts []*string, json bool) []*string {
-	out := make([]*string, len(texts))
+// cleanAll is clean for a column of texts, where nil is NULL. Texts that are clean
+// already stay the caller's.
+func cleanAll(texts []*string, json bool) {
 	for i, t := range texts {
 		if t == nil {
 			continue
 		}
-		text := clean(*t)
+		text := *t
 		if json {
-			text = cleanJSON(*t)
+			text = cleanJSON(text)
+		} else {
+			text = clean(text)
 		}
-		out[i] = &text
+		if text != *t {
+			texts[i] = &text
+		}
 	}
-	return out
 }

@@ -35,6 +35,8 @@ type figure struct {
 	State    string    `json:"state"`
 	Rounds   []float64 `json:"rows_per_second"`
 	Median   float64   `json:"median"`
+	Costs    []float64 `json:"processor_us_per_row"`
+	Cost     float64   `json:"median_processor_us_per_row"`
 	ToCopy   float64   `json:"to_copy"` // median of the rounds' ratios to COPY
 }
 
@@ -83,14 +85,14 @@ func (r *report) find(c condition, way string, page int, state string) *figure {
 	return nil
 }
 
-func (r *report) add(c condition, way string, page int, state string, perSecond float64) {
+func (r *report) add(c condition, way string, page int, state string, perSecond, cost float64) {
 	f := r.find(c, way, page, state)
 	if f == nil {
 		f = &figure{condition: c, Way: way, PageRows: page, State: state}
 		r.Figures = append(r.Figures, f)
 	}
-	f.Rounds = append(f.Rounds, perSecond)
-	fmt.Fprintf(os.Stderr, "%s: %d columns, %d writers, %s %s: %.0f rows/s\n", c.Server, c.Columns, c.Writers, label(way, page), state, perSecond)
+	f.Rounds, f.Costs = append(f.Rounds, perSecond), append(f.Costs, cost)
+	fmt.Fprintf(os.Stderr, "%s: %d columns, %d writers, %s %s: %.0f rows/s, %.1f µs\n", c.Server, c.Columns, c.Writers, label(way, page), state, perSecond, cost)
 }
 
 func label(way string, page int) string {
@@ -114,7 +116,7 @@ func median(of []float64) float64 {
 // compare fills in medians and ratios. A round's ratio is to the COPY of that round.
 func (r *report) compare() {
 	for _, f := range r.Figures {
-		f.Median = median(f.Rounds)
+		f.Median, f.Cost = median(f.Rounds), median(f.Costs)
 		copied := r.find(f.condition, wayCopy, 0, stateNew)
 		var ratios []float64
 		for i := range min(len(f.Rounds), len(copied.Rounds)) {
@@ -132,7 +134,7 @@ func (r *report) markdown() string {
 Made by `+"`make bench-upsert`"+` on %d processors, which Postgres and the writers share.
 Thousands of rows a second, median of %d rounds that take turns, and in brackets the
 ratio to COPY of the same rows in one go into an empty table of the same columns and
-key. %d rows of 12 columns and a fifth of that of 60: text, bigint, numeric, date,
+key; then the time of the processors for a row, Go and Postgres together. %d rows of 12 columns and a fifth of that of 60: text, bigint, numeric, date,
 timestamptz and boolean, with the five columns that tabfarm adds. Keys come in no order.
 Changed rows differ in their whole numbers, a fourth of the columns.
 tabfarm's way is all that a page's end does (`+"`Visit.FinishFinding`"+`), from texts; COPY and
@@ -170,9 +172,9 @@ func (r *report) table(b *strings.Builder, server string) {
 			case g == nil:
 				b.WriteString(" - |")
 			case f.Way == wayCopy:
-				fmt.Fprintf(b, " %.1f |", g.Median/1000)
+				fmt.Fprintf(b, " %.1f, %.1f µs |", g.Median/1000, g.Cost)
 			default:
-				fmt.Fprintf(b, " %.1f (%.2f) |", g.Median/1000, g.ToCopy)
+				fmt.Fprintf(b, " %.1f (%.2f), %.1f µs |", g.Median/1000, g.ToCopy, g.Cost)
 			}
 		}
 		b.WriteString("\n")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -123,12 +125,52 @@ func (b *bench) timed(ctx context.Context, way string, page int, state string, f
 		return err
 	}
 	runtime.GC()
+	before, err := b.processors(ctx)
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	if err := f(ctx); err != nil {
 		return fmt.Errorf("%s, %s rows: %w", way, state, err)
 	}
-	b.r.add(b.c, way, page, state, float64(len(b.first.texts))/time.Since(begin).Seconds())
+	took := time.Since(begin)
+	after, err := b.processors(ctx)
+	if err != nil {
+		return err
+	}
+	n := float64(len(b.first.texts))
+	b.r.add(b.c, way, page, state, n/took.Seconds(), (after-before).Seconds()*1e6/n)
 	return nil
+}
+
+// processors is the time that the processors have spent on this program and on the
+// server's processes. It is less shaken by what else the machine does than the clock.
+func (b *bench) processors(ctx context.Context) (time.Duration, error) {
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return 0, fmt.Errorf("ask for the time of the processors: %w", err)
+	}
+	sum := time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	rows, err := b.conns[0].Query(ctx, "SELECT pid FROM pg_stat_activity")
+	if err != nil {
+		return 0, fmt.Errorf("look for the server's processes: %w", err)
+	}
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return 0, fmt.Errorf("look for the server's processes: %w", err)
+	}
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
+		if err != nil {
+			continue // ended this moment
+		}
+		var ns int64
+		if _, err := fmt.Sscan(string(text), &ns); err != nil {
+			return 0, fmt.Errorf("read the time of process %d: %w", pid, err)
+		}
+		sum += time.Duration(ns)
+	}
+	return sum, nil
 }
 
 // spread calls f for each writer with its share of n rows.
