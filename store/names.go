@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -36,10 +37,23 @@ func literal(text string) string {
 
 // clean makes a text one that Postgres takes: without NUL, valid UTF-8.
 func clean(text string) string {
+	if plain(text) {
+		return text
+	}
 	if strings.IndexByte(text, 0) >= 0 {
 		text = strings.ReplaceAll(text, "\x00", "")
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// plain says that a text is of ASCII without NUL, as most are.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] == 0 || text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // cleanJSON is clean for a JSON document, in which jsonb takes neither the
