@@ -31,6 +31,7 @@ var keepers = []struct {
 	{module + "/store/localpg", []string{"cmd/tabfarm", "internal/pgtest", "internal/testdb", "bench/upsert"}, "whose Postgres it is, is a matter of configuration"},
 	{module + "/internal/demosite", []string{"cmd/tabfarm", "internal/libsite", "bench/pandas"}, "the engine knows no site"},
 	{module + "/internal/libsite", nil, "it is for tests"},
+	{module + "/internal/bundle", []string{"internal/libsite", "bench/site", "bench/peers"}, "the program needs no Node.js"},
 	{module + "/internal/chrometest", nil, "it is for tests"},
 	{module + "/internal/pgtest", nil, "it is for tests"},
 	{module + "/cmd", nil, "nothing is built on the command line"},

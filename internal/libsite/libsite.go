@@ -11,10 +11,12 @@ package libsite
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -24,8 +26,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabfarm/tabfarm/internal/bundle"
 	"github.com/tabfarm/tabfarm/internal/demosite"
 )
+
+// files holds what the bundles are built from.
+//
+//go:embed web/package.json web/package-lock.json web/build.mjs web/src web/lib
+var files embed.FS
+
+// Build makes the bundles, or takes those of before, and names their folder.
+func Build(ctx context.Context) (dist string, err error) {
+	web, err := fs.Sub(files, "web")
+	if err != nil {
+		return "", fmt.Errorf("read web: %w", err)
+	}
+	return bundle.Build(ctx, "libsite", web)
+}
 
 // Site is a running site.
 type Site struct {

@@ -1,9 +1,13 @@
-package libsite
+// Package bundle owns what tests and measurements need of npm: the bundles of the
+// sites that they read, and programs with their packages. It installs the packages
+// of a lock file, runs a site's build.mjs, and keeps what comes of it for the next
+// time. It refuses to be part of the program: it needs Node.js and the registry.
+package bundle
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,23 +19,36 @@ import (
 	"time"
 )
 
-// web holds what the bundles are built from.
-//
-//go:embed web/package.json web/package-lock.json web/build.mjs web/src web/lib
-var web embed.FS
-
 // ErrNoNode says that Node.js or npm is not on this machine.
 var ErrNoNode = errors.New("no Node.js with npm on this machine (scripts/setup.sh node installs it)")
 
-// Build makes the bundles and names the folder that holds them. What the same
-// web/ gave before is taken as it is; test binaries that come here at the same
+// install puts the packages of the lock file beside it. Packages' own install
+// scripts do not run: none of them is needed, and some would fetch a browser.
+var install = []string{"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"}
+
+// Build makes the bundles of a site and names the folder that holds them. The
+// site's name is that of its place in the cache; web holds package.json,
+// package-lock.json, build.mjs, which writes dist/, and what that reads. What the
+// same files gave before is taken as it is; programs that come here at the same
 // time wait for one of them.
-func Build(ctx context.Context) (dist string, err error) {
-	sum, err := hash(web)
+func Build(ctx context.Context, site string, web fs.FS) (dist string, err error) {
+	return kept(ctx, site, web, "dist", install, []string{"node", "build.mjs"})
+}
+
+// Install names a folder with the files and, beside them, the packages of their
+// lock file. It keeps it as Build does.
+func Install(ctx context.Context, name string, files fs.FS) (dir string, err error) {
+	return kept(ctx, name, files, "", install)
+}
+
+// kept runs the commands in a folder with the files and keeps a part of it, all of
+// it where the part has no name.
+func kept(ctx context.Context, name string, files fs.FS, part string, commands ...[]string) (dir string, err error) {
+	sum, err := hash(files)
 	if err != nil {
 		return "", err
 	}
-	cache, err := cacheDir()
+	cache, err := cacheDir(name)
 	if err != nil {
 		return "", err
 	}
@@ -42,9 +59,9 @@ func Build(ctx context.Context) (dist string, err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	done := filepath.Join(cache, sum)
-	dist = filepath.Join(done, "dist")
-	if _, err := os.Stat(dist); err == nil {
-		return dist, nil
+	dir = filepath.Join(done, cmp.Or(part, "whole"))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -58,32 +75,24 @@ func Build(ctx context.Context) (dist string, err error) {
 		return "", fmt.Errorf("make a folder to build in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	if err := bundle(ctx, work); err != nil {
+	if err := fill(ctx, work, files, commands); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(done, 0o755); err != nil {
-		return "", fmt.Errorf("make the folder of the bundles: %w", err)
+		return "", fmt.Errorf("make the folder of what was built: %w", err)
 	}
-	if err := os.Rename(filepath.Join(work, "dist"), dist); err != nil {
-		return "", fmt.Errorf("put the bundles in their place: %w", err)
+	if err := os.Rename(filepath.Join(work, part), dir); err != nil {
+		return "", fmt.Errorf("put what was built in its place: %w", err)
 	}
-	return dist, nil
+	return dir, nil
 }
 
-// bundle installs the packages of the lock file in dir and runs the bundler.
-// Packages' own install scripts do not run: none of them is needed.
-func bundle(ctx context.Context, dir string) error {
-	files, err := fs.Sub(web, "web")
-	if err != nil {
-		return fmt.Errorf("read web: %w", err)
-	}
+// fill copies the files to dir and runs the commands there.
+func fill(ctx context.Context, dir string, files fs.FS, commands [][]string) error {
 	if err := os.CopyFS(dir, files); err != nil {
-		return fmt.Errorf("copy web: %w", err)
+		return fmt.Errorf("copy what is built from: %w", err)
 	}
-	for _, command := range [][]string{
-		{"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"},
-		{"node", "build.mjs"},
-	} {
+	for _, command := range commands {
 		run := exec.CommandContext(ctx, command[0], command[1:]...)
 		run.Dir = dir
 		if output, err := run.CombinedOutput(); err != nil {
@@ -108,21 +117,21 @@ func hash(files fs.FS) (string, error) {
 		return nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("hash web: %w", err)
+		return "", fmt.Errorf("hash what is built from: %w", err)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
 }
 
-// cacheDir is .cache/libsite below the module's root, which git ignores, or the
+// cacheDir is .cache/SITE below the module's root, which git ignores, or in the
 // user's own cache where there is no module around.
-func cacheDir() (string, error) {
+func cacheDir(site string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find the module's root: %w", err)
 	}
 	for ; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			dir = filepath.Join(dir, ".cache", "libsite")
+			dir = filepath.Join(dir, ".cache", site)
 			break
 		}
 		if dir == filepath.Dir(dir) {
@@ -130,7 +139,7 @@ func cacheDir() (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("find a cache folder: %w", err)
 			}
-			dir = filepath.Join(user, "tabfarm-libsite")
+			dir = filepath.Join(user, "tabfarm-"+site)
 			break
 		}
 	}
