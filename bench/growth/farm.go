@@ -124,7 +124,14 @@ func (p *parts) submit(ctx context.Context, pages int) (run int64, rows int, err
 		fmt.Fprintln(&urls, s.Page(kind.Name, i/len(kinds)))
 	}
 	file := filepath.Join(dir, "growth.yaml")
-	text := "urls: {file: pages.txt}\npage:\n  block: [image, font, media]\ntables:\n  growth:\n    from: \"#rows\"\npolite: {rate: none}\n"
+	text := fmt.Sprintf(`urls: {file: pages.txt}
+page:
+  block: [image, font, media]
+tables:
+  growth:
+    from: "#rows"
+polite: {rate: none, concurrency: %d}
+`, p.farm.Tabs)
 	err = errors.Join(os.WriteFile(filepath.Join(dir, "pages.txt"), []byte(urls.String()), 0o600), os.WriteFile(file, []byte(text), 0o600))
 	if err != nil {
 		return 0, 0, fmt.Errorf("write the recipe: %w", err)
