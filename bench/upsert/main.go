@@ -40,8 +40,8 @@ var servers = []struct {
 
 func main() {
 	out := flag.String("o", "", "write upsert.json and upsert.md to this folder")
-	rows := flag.Int("rows", 60_000, "rows of 12 columns; of 60 columns there are a fifth")
-	rounds := flag.Int("rounds", 3, "times that each measure is taken, in turn with the others")
+	rows := flag.Int("rows", 40_000, "rows of 12 columns; of 60 columns there are a fifth")
+	rounds := flag.Int("rounds", 5, "times that each measure is taken, in turn with the others")
 	only := flag.String("server", "", "private or forgetful alone")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

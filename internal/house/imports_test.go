@@ -28,7 +28,7 @@ var keepers = []struct {
 	{"github.com/vbauerster/mpb/v8", []string{"cmd/tabfarm"}, "only the command line draws on a terminal"},
 	{"github.com/prometheus", []string{"web"}, "others tell what happened; how it is shown is one package's business"},
 	{module + "/web", []string{"cmd/tabfarm"}, "what works does not know who looks on"},
-	{module + "/store/localpg", []string{"cmd/tabfarm", "internal/pgtest", "internal/testdb", "bench/upsert"}, "whose Postgres it is, is a matter of configuration"},
+	{module + "/store/localpg", []string{"cmd/tabfarm", "internal/pgtest", "internal/testdb", "bench/upsert", "bench/growth"}, "whose Postgres it is, is a matter of configuration"},
 	{module + "/internal/demosite", []string{"cmd/tabfarm", "internal/libsite", "bench/pandas"}, "the engine knows no site"},
 	{module + "/internal/libsite", nil, "it is for tests"},
 	{module + "/internal/bundle", []string{"internal/libsite", "bench/site", "bench/peers"}, "the program needs no Node.js"},
