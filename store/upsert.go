@@ -304,9 +304,10 @@ func (u *upsert) merge(ctx context.Context, tx pgx.Tx, rows []int, c *TableCount
 	return err
 }
 
-// left tells those of the rows that differ from the table still.
+// left tells those of the rows that differ from the table still, and are another
+// page's of this run.
 func (u *upsert) left(ctx context.Context, tx pgx.Tx, rows []int) (left []int, err error) {
-	sql := "SELECT n.ord FROM " + u.rows(all) + u.found(u.differs(u.value)+" AS differs") + " WHERE f.differs"
+	sql := "SELECT n.ord FROM " + u.rows(all) + u.found(u.differs(u.value)+" AND t._run = p.run AND t._page <> p.page AS left") + " WHERE f.left"
 	res, err := tx.Query(ctx, sql, u.args(rows, all)...)
 	if err != nil {
 		return nil, err
