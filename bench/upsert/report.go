@@ -132,14 +132,17 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, `# Rows into a table that exists
 
 Made by `+"`make bench-upsert`"+` on %d processors, which Postgres and the writers share.
-Thousands of rows a second, median of %d rounds that take turns, and in brackets the
-ratio to COPY of the same rows in one go into an empty table of the same columns and
-key; then the time of the processors for a row, Go and Postgres together. %d rows of 12 columns and a fifth of that of 60: text, bigint, numeric, date,
+Thousands of rows a second, median of %d rounds that take turns; in brackets the ratio
+to COPY of the same rows in one go into an empty table of the same columns and key;
+then microseconds of the processors for a row, Go and Postgres together, which what else
+the machine does shakes less. With several writers each has its share of the rows.
+
+%d rows of 12 columns and a fifth of that of 60: text, bigint, numeric, date,
 timestamptz and boolean, with the five columns that tabfarm adds. Keys come in no order.
-Changed rows differ in their whole numbers, a fourth of the columns.
-tabfarm's way is all that a page's end does (`+"`Visit.FinishFinding`"+`), from texts; COPY and
-pgx.Batch (an INSERT ... ON CONFLICT DO UPDATE for each row, %d in a batch) get values
-of Go that are there already.
+Changed rows differ in their whole numbers, a fourth of the columns. tabfarm's way is
+all that a page's end does (`+"`Visit.FinishFinding`"+`), from texts; COPY and pgx.Batch (an
+INSERT ... ON CONFLICT DO UPDATE for each row, %d in a batch) get values of Go that are
+there already.
 `, r.Processors, r.Rounds, r.Rows, batchRows)
 	for _, s := range servers {
 		settings, ok := r.Servers[s.name]
