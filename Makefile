@@ -64,6 +64,13 @@ compare-pandas: ## the same documents read by tabfarm and by pandas.read_html
 	@scripts/setup.sh browser pandas
 	@go run ./bench/pandas -o bench/results/pandas.md
 
+# Flags for ./bench/speed; `go run ./bench/speed -h` lists them.
+BENCH ?=
+.PHONY: bench
+bench: ## about an hour: tabfarm and other drivers of browsers on the same pages
+	@scripts/setup.sh browser postgres node
+	@go run ./bench/speed -readme README.md $(BENCH)
+
 .PHONY: bench-queue
 bench-queue: ## plan, claim and visit as fast as the queue can
 	@scripts/setup.sh postgres

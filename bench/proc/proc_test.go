@@ -153,7 +153,7 @@ func TestPeak(t *testing.T) {
 	const text = 64 << 20
 	// The shell holds a long text until it is told to forget it.
 	pid, _, input := shell(t, "s=$(head -c "+strconv.Itoa(text)+" /dev/zero | tr '\\0' x); echo ready; read; s=; read")
-	s := Sample(pid)
+	s, fast := Sample(pid), SampleCPU(pid)
 	deadline := time.After(time.Minute)
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
@@ -181,6 +181,9 @@ func TestPeak(t *testing.T) {
 	peak, err := s.Stop()
 	if err != nil || peak.PSS < text || peak.Processes < 1 || s.Peak(0) != peak || s.Peak() != (Usage{}) {
 		t.Errorf("peak %+v, %v, of the first %+v", peak, err, s.Peak(0))
+	}
+	if peak, err := fast.Stop(); err != nil || peak.PSS != 0 || peak.CPU < busy {
+		t.Errorf("without memory: %+v, %v", peak, err)
 	}
 }
 

@@ -31,7 +31,8 @@ type Kind struct {
 	// Drawn is how many of them stand in the document when the first ones do, so
 	// that who reads the document gets no more; Rows, where it holds them all.
 	Drawn int
-	// Row is the CSS of a row in the document; its children are the cells.
+	// Row is the CSS of a row in the document; its cells are those of a table, or
+	// have the role gridcell.
 	Row string
 }
 
@@ -43,7 +44,7 @@ const columns = 10
 var kinds = []Kind{
 	{Name: "react", Rows: 200, Drawn: 200, Row: "#rows tbody tr"},
 	{Name: "datatables", Rows: 200, Drawn: 25, Row: "#rows tbody tr"},
-	{Name: "aggrid", Rows: 200, Drawn: 23, Row: "#rows .ag-center-cols-container .ag-row"},
+	{Name: "aggrid", Rows: 200, Drawn: 23, Row: "#rows .ag-row"},
 	{Name: "plain", Rows: 300, Drawn: 300, Row: "#rows tbody tr"},
 	{Name: "latency", Rows: 200, Drawn: 200, Row: "#rows tbody tr"},
 }
@@ -120,9 +121,10 @@ func (s *Site) Pages(kind string, from, count int) []string {
 	return pages
 }
 
-// Recipe is the plainest recipe for the same pages, named as its kind, with what
-// docs/recipe.md blocks. Style sheets are loaded: without one AG Grid has no height.
-func (s *Site) Recipe(kind string, from, count int) string {
+// Recipe is the plainest recipe for the same pages, named as its kind, that opens
+// some at once and blocks what docs/recipe.md does. Style sheets are loaded: without
+// one AG Grid has no height.
+func (s *Site) Recipe(kind string, from, count, atOnce int) string {
 	return fmt.Sprintf(`urls: %s/%s/{number}
 with:
   number: {from: %d, to: %d}
@@ -132,8 +134,8 @@ tables:
   %s:
     from: "#rows"
     key: [id]
-polite: {rate: none}
-`, s.URL, kind, from, from+count-1, kind)
+polite: {rate: none, concurrency: %d}
+`, s.URL, kind, from, from+count-1, kind, atOnce)
 }
 
 // Documents is what was asked of the site since Forget.

@@ -150,11 +150,13 @@ func TestRecipesAreWhole(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, k := range Kinds() {
-		r, err := recipe.Parse(k.Name+".yaml", []byte(s.Recipe(k.Name, 10, 5)))
+		r, err := recipe.Parse(k.Name+".yaml", []byte(s.Recipe(k.Name, 10, 5, 8)))
 		if err != nil {
 			t.Errorf("%s: %v", k.Name, err)
 		} else if r.Name != k.Name {
 			t.Errorf("%s is named %q", k.Name, r.Name)
+		} else if r.Polite.Concurrency != 8 {
+			t.Errorf("%s opens %d pages at once", k.Name, r.Polite.Concurrency)
 		}
 	}
 	if pages := s.Pages("react", 10, 2); len(pages) != 2 || pages[1] != s.URL+"/react/11" {

@@ -46,10 +46,11 @@ type line struct {
 	Done  bool   `json:"done,omitempty"`
 }
 
-// texts is the script that reads all cells of all rows.
+// texts is the script that reads all cells of all rows, those of tables and of grids.
 func (j *job) texts() string {
 	row, _ := json.Marshal(j.row) // a text always has JSON
-	return fmt.Sprintf("[...document.querySelectorAll(%s)].map((r) => [...r.children].map((c) => c.textContent))", row)
+	return fmt.Sprintf(`[...document.querySelectorAll(%s)].map((r) =>
+		[...(r.cells ?? r.querySelectorAll("[role=gridcell]"))].map((c) => c.textContent))`, row)
 }
 
 func (j *job) tell(l line) {

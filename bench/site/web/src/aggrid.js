@@ -7,7 +7,7 @@ ModuleRegistry.registerModules([AllCommunityModule]);
 
 fetchTable().then((table) => {
   createGrid(document.getElementById("rows"), {
-    columnDefs: table.columns.map((c) => ({ field: c.key, headerName: c.title, width: 100 })),
+    columnDefs: table.columns.map((c) => ({ field: c.key, headerName: c.title, flex: 1 })),
     rowData: table.rows,
   });
 });
