@@ -48,6 +48,7 @@ type result struct {
 	Rows       int64             `json:"rows"`
 	Expected   int               `json:"rows_expected"`
 	Tenths     []tenth           `json:"tenths"`
+	Before     look              `json:"before"` // nothing was started
 	Start      look              `json:"start"`  // the browser is up, no page was opened
 	End        look              `json:"end"`    // all pages have ended, the browser is up
 	Closed     look              `json:"closed"` // the browser and the connections are closed
@@ -57,12 +58,16 @@ type result struct {
 
 // measure runs the pages.
 func measure(ctx context.Context, pages, tabs int) (_ *result, err error) {
+	before, err := (&parts{}).look(true)
+	if err != nil {
+		return nil, err
+	}
 	p, err := start(ctx, tabs)
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err != nil {
 		return nil, err
 	}
-	r := &result{Processors: runtime.NumCPU(), Pages: pages, Browser: p.pool.Browser().Version}
+	r := &result{Processors: runtime.NumCPU(), Pages: pages, Browser: p.pool.Browser().Version, Before: before}
 	_, r.Tabs = p.pool.Size()
 	if r.Start, err = p.look(true); err != nil {
 		return nil, err
@@ -120,6 +125,7 @@ FROM pg_stat_user_tables ORDER BY pg_total_relation_size(relid) DESC LIMIT 6`)
 func (p *parts) look(collect bool) (l look, err error) {
 	if collect {
 		runtime.GC()
+		runtime.GC() // what the first one only took out of pools
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		l.Heap = int64(m.HeapAlloc)

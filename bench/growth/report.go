@@ -22,10 +22,12 @@ tabfarm share: %d pages of bench/site, its kinds in turn, %d tabs, a private Pos
 its usual settings. %d pages failed; %d rows of %d were stored. Memory is in MB: Go's heap
 after a collection, resident memory of the process, and Chrome's proportional share
 (PSS), each the median of its tenth. Go and Chrome are what tabfarm runs; its Postgres
-and the site are not counted.
+and the site are not counted. After the end the connections to Postgres stay open, which
+the start has fewer of.
 
 `, r.Processors, r.Browser, r.Pages, r.Tabs, r.Failed, r.Rows, r.Expected)
 	b.WriteString("| pages | pages/s | heap | resident | Chrome | processes of Chrome | files | goroutines |\n|---|---|---|---|---|---|---|---|\n")
+	line(&b, "before anything", "", r.Before)
 	line(&b, "at the start", "", r.Start)
 	for i, t := range r.Tenths {
 		line(&b, fmt.Sprintf("to %d", r.Pages*(i+1)/10), fmt.Sprintf("%.1f", t.PerSecond), t.look)
