@@ -21,13 +21,12 @@ func (u *upsert) look(ctx context.Context, tx pgx.Tx) (differing, fresh []int, e
 	others := u.others()
 	list := make([]string, len(others))
 	for i, f := range others {
-		switch f.typ {
-		case sqlTypes[recipe.Boolean]: // true and not t
-			list[i] = "t." + quote(f.name) + "::text"
-		case sqlTypes[recipe.Duration], sqlTypes[recipe.JSON]:
-			list[i] = "t." + quote(f.name) + " IS DISTINCT FROM " + u.value(f.name)
-		default:
-			list[i] = "t." + quote(f.name)
+		list[i] = "t." + quote(f.name)
+		switch {
+		case f.byServer():
+			list[i] += " IS DISTINCT FROM " + u.value(f.name)
+		case f.typ == sqlTypes[recipe.Boolean]:
+			list[i] += "::text" // true and not t
 		}
 		list[i] += fmt.Sprintf(" AS o%d", i)
 	}
