@@ -76,6 +76,16 @@ bench-queue: ## plan, claim and visit as fast as the queue can
 	@scripts/setup.sh postgres
 	@TABFARM_BENCH_QUEUE=bench/results/queue.md $(WITH_POSTGRES) go test ./bench/queue -count 1 -v -timeout 60m
 
+.PHONY: bench-upsert
+bench-upsert: ## rows a second into a table, against COPY and pgx.Batch
+	@scripts/setup.sh postgres
+	@go run ./bench/upsert -o bench/results
+
+.PHONY: bench-growth
+bench-growth: ## 5,000 pages through one farm: what grows with their number
+	@scripts/setup.sh browser postgres node
+	@go run ./bench/growth -o bench/results
+
 .PHONY: lint
 lint: $(LINT) ## golangci-lint, with the rules of .golangci.yml
 	$(LINT) run --allow-parallel-runners ./...

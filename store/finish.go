@@ -87,6 +87,7 @@ func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (c
 			return nil, 0, refuse(t.Name, "42712", "a page gives the table once")
 		}
 	}
+	copies := true
 	store := func(tx pgx.Tx) error {
 		counts, added = PageCounts{}, 0
 		var run growing
@@ -102,7 +103,7 @@ func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (c
 		// In the order of names, each table's form before its rows: two pages
 		// that write the same tables then never wait for each other in a circle.
 		for _, t := range tables {
-			c, err := s.write(ctx, tx, owner, t, r.Page)
+			c, err := s.write(ctx, tx, owner, t, r.Page, copies)
 			if err != nil {
 				return err
 			}
@@ -112,9 +113,11 @@ func (v *Visit) FinishFinding(ctx context.Context, r PageResult, found Found) (c
 		return err
 	}
 	err = s.transact(ctx, "store page", store)
-	// What was known of a table may be wrong: it was dropped, or lost a column.
-	if hasCodeOf(err, codeNoTable) || hasCodeOf(err, codeNoColumn) || hasCodeOf(err, codeFeature) {
+	// What was known of a table may be wrong: it was dropped, or lost a column; or
+	// COPY met a row of another page, or a table that takes none (by row security).
+	if hasCodeOf(err, codeNoTable) || hasCodeOf(err, codeNoColumn) || hasCodeOf(err, codeFeature) || hasCodeOf(err, codeUniqueViolation) {
 		s.forget()
+		copies = false
 		err = s.transact(ctx, "store page", store)
 	}
 	var rights *ErrRights
@@ -145,7 +148,7 @@ RETURNING c.name, p.depth`, r.Page.ID, v.Host, v.Slot, v.turn, clean(r.Outcome),
 }
 
 // write stores the rows of one table and what is to be said of them.
-func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite, p Page) (TableCounts, error) {
+func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite, p Page, copies bool) (TableCounts, error) {
 	fitted, there, err := s.fit(ctx, tx, owner, w)
 	if err != nil {
 		return TableCounts{}, err
@@ -154,6 +157,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite
 	if err != nil {
 		return TableCounts{}, err
 	}
+	u.copies = copies
 	var c TableCounts
 	if there {
 		if c, err = u.run(ctx, tx); err != nil {
@@ -161,29 +165,25 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, owner string, w TableWrite
 		}
 	}
 	c.Duplicates, c.Rejected = int64(w.Duplicates), int64(len(w.Rejected))
-	if err := keepRejected(ctx, tx, u, w.Rejected, p); err != nil {
-		return c, err
-	}
-	// A page that is read twice in a run, because it turned out to be nearer, did both.
-	_, err = tx.Exec(ctx, `INSERT INTO tabfarm_internal.page_table AS t
+	// What was rejected of the page at its last reading goes. A page that is read twice
+	// in a run, because it turned out to be nearer, did both.
+	hash := addressHash(u.page.Address)
+	_, err = tx.Exec(ctx, `WITH last AS (DELETE FROM tabfarm_internal.rejected WHERE table_name = $3 AND address_hash = $12)
+INSERT INTO tabfarm_internal.page_table AS t
     (page_id, run_id, table_name, inserted, updated, unchanged, rejected, duplicates, conflicts, gone, conflict)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))
 ON CONFLICT (page_id, table_name) DO UPDATE SET inserted = t.inserted + EXCLUDED.inserted, updated = t.updated + EXCLUDED.updated,
     unchanged = greatest(EXCLUDED.unchanged - t.inserted - t.updated, 0), rejected = EXCLUDED.rejected, duplicates = EXCLUDED.duplicates,
     conflicts = EXCLUDED.conflicts, gone = t.gone + EXCLUDED.gone, conflict = EXCLUDED.conflict`,
-		p.ID, p.RunID, w.Name, c.Inserted, c.Updated, c.Unchanged, c.Rejected, c.Duplicates, c.Conflicts, c.Gone, clean(c.Conflict))
-	return c, err
+		p.ID, p.RunID, w.Name, c.Inserted, c.Updated, c.Unchanged, c.Rejected, c.Duplicates, c.Conflicts, c.Gone, clean(c.Conflict), hash)
+	if err != nil || len(w.Rejected) == 0 {
+		return c, err
+	}
+	return c, keepRejected(ctx, tx, u, w.Rejected, hash)
 }
 
-// keepRejected replaces what was rejected of the page at its last reading.
-func keepRejected(ctx context.Context, tx pgx.Tx, u *upsert, rejected []Rejection, p Page) error {
-	hash := addressHash(clean(p.Address))
-	if _, err := tx.Exec(ctx, "DELETE FROM tabfarm_internal.rejected WHERE table_name = $1 AND address_hash = $2", u.name, hash); err != nil {
-		return err
-	}
-	if len(rejected) == 0 {
-		return nil
-	}
+// keepRejected keeps what was rejected of the page.
+func keepRejected(ctx context.Context, tx pgx.Tx, u *upsert, rejected []Rejection, hash []byte) error {
 	rejected = rejected[:min(len(rejected), keptRejections)]
 	keys, columns, texts, reasons := make([]string, len(rejected)), make([]string, len(rejected)), make([]string, len(rejected)), make([]string, len(rejected))
 	for i, r := range rejected {
@@ -194,6 +194,6 @@ func keepRejected(ctx context.Context, tx pgx.Tx, u *upsert, rejected []Rejectio
 		texts[i] = clean(r.Text[:min(len(r.Text), keptText)])
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO tabfarm_internal.rejected (table_name, page_id, run_id, address_hash, key, "column", text, reason)
-SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::text[], $7::text[], $8::text[])`, u.name, p.ID, p.RunID, hash, keys, columns, texts, reasons)
+SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::text[], $7::text[], $8::text[])`, u.name, u.page.ID, u.page.RunID, hash, keys, columns, texts, reasons)
 	return err
 }

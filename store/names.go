@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -36,10 +37,23 @@ func literal(text string) string {
 
 // clean makes a text one that Postgres takes: without NUL, valid UTF-8.
 func clean(text string) string {
+	if plain(text) {
+		return text
+	}
 	if strings.IndexByte(text, 0) >= 0 {
 		text = strings.ReplaceAll(text, "\x00", "")
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// plain says that a text is of ASCII without NUL, as most are.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] == 0 || text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // cleanJSON is clean for a JSON document, in which jsonb takes neither the
@@ -93,18 +107,21 @@ func escapeAt(s string) (unit rune, size int) {
 	return unit, 6
 }
 
-// cleanAll is clean for a column of texts, where nil is NULL.
-func cleanAll(texts []*string, json bool) []*string {
-	out := make([]*string, len(texts))
+// cleanAll is clean for a column of texts, where nil is NULL. Texts that are clean
+// already stay the caller's.
+func cleanAll(texts []*string, json bool) {
 	for i, t := range texts {
 		if t == nil {
 			continue
 		}
-		text := clean(*t)
+		text := *t
 		if json {
-			text = cleanJSON(*t)
+			text = cleanJSON(text)
+		} else {
+			text = clean(text)
 		}
-		out[i] = &text
+		if text != *t {
+			texts[i] = &text
+		}
 	}
-	return out
 }

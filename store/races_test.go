@@ -172,6 +172,34 @@ func TestConflictWithAPageNotCommitted(t *testing.T) {
 	want(t, d.text("select pts from leaders where player = 'x'"), "2\n")
 }
 
+// Two pages that bring one new row: the second, which had looked before the first
+// ended, waits for it, begins again, and tells the conflict.
+func TestNewRowOfAPageNotCommitted(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	ctx := t.Context()
+	r := newReader(t, d, leaders)
+	r.read(players(line{"seed", "0"}))
+	v, pages := r.run(2)
+	g := d.gate("CREATE TRIGGER gate BEFORE INSERT ON leaders FOR EACH ROW WHEN (NEW.player = 'z gate') EXECUTE FUNCTION gate()")
+	var first, second store.PageCounts
+	one := g.waits(1, func() (err error) {
+		first, err = v.Finish(ctx, result(pages[0], players(line{"x", "1"}, line{"z gate", "1"})))
+		return err
+	})
+	two := g.waits(2, func() (err error) {
+		second, err = v.Finish(ctx, result(pages[1], players(line{"x", "2"}, line{"y", "2"})))
+		return err
+	})
+	g.open()
+	ok(t, <-one)
+	ok(t, <-two)
+	wantCounts(t, first["leaders"], 2, 0, 0)
+	wantCounts(t, second["leaders"], 1, 1, 0)
+	want(t, second["leaders"].Conflict, "player=x: pts 1, then 2 ("+host+"/1, then "+host+"/2)")
+	want(t, d.text("select player, pts from leaders order by 1"), "seed|0\nx|2\ny|2\nz gate|1\n")
+}
+
 // TestTableSeenMeanwhile: a transaction that looked for a table before another made
 // it, and looks again, finds it, although its session knows from before that the
 // table is not there. Two pages that bring the first rows of a table look so, the

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/tabfarm/tabfarm/recipe"
 )
@@ -21,6 +22,10 @@ type upsert struct {
 	page    Page
 	n       int
 	last    bool
+	copies  bool // new rows go in by COPY, which another page's equal key ends
+	// order is the rows by their keys: pages that write the same keys lock them in
+	// one order and do not wait for each other in a circle.
+	order []int
 	// scopes are, for a key with _row, the rows that the page replaces as a whole.
 	scopes []scope
 }
@@ -38,13 +43,14 @@ type scope struct {
 }
 
 func newUpsert(schema string, w TableWrite, p Page) (*upsert, error) {
+	p.Address = clean(p.Address)
 	u := &upsert{table: quote(schema, w.Name), name: w.Name, key: fullKey(w.Key), page: p, n: len(w.Rows), last: w.Last}
 	for i, c := range w.Columns {
 		f := field{name: c.Name, typ: sqlTypes[c.Type], values: make([]*string, u.n)}
 		for r, row := range w.Rows {
 			f.values[r] = row[i]
 		}
-		f.values = cleanAll(f.values, c.Type == recipe.JSON)
+		cleanAll(f.values, c.Type == recipe.JSON)
 		u.columns = append(u.columns, f)
 	}
 	for _, k := range u.key {
@@ -65,7 +71,30 @@ func newUpsert(schema string, w TableWrite, p Page) (*upsert, error) {
 	if slices.Contains(u.key, colRow) {
 		u.number()
 	}
+	u.sort()
 	return u, nil
+}
+
+// sort finds the order of the rows.
+func (u *upsert) sort() {
+	u.order = make([]int, u.n)
+	for r := range u.order {
+		u.order[r] = r
+	}
+	var keys []*field
+	for _, k := range u.key {
+		if f := u.column(k); f != nil { // _url is the same for all rows
+			keys = append(keys, f)
+		}
+	}
+	slices.SortFunc(u.order, func(a, b int) int {
+		for _, f := range keys {
+			if c := strings.Compare(*f.values[a], *f.values[b]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
 }
 
 func (u *upsert) column(name string) *field {
@@ -111,46 +140,80 @@ func (u *upsert) scopeColumns() []string {
 }
 
 // others are the columns that are not in the key.
-func (u *upsert) others() []string {
-	var names []string
-	for _, f := range u.columns {
-		if !slices.Contains(u.key, f.name) {
-			names = append(names, f.name)
+func (u *upsert) others() []*field {
+	var others []*field
+	for i := range u.columns {
+		if !slices.Contains(u.key, u.columns[i].name) {
+			others = append(others, &u.columns[i])
 		}
 	}
-	return names
+	return others
 }
 
-// The parameters of every statement below: $1 _url, $2 _page, $3 _run, which the
-// FROM item p names, then one array of texts for each column.
+// The parameters of a statement below: $1 _url, $2 _page, $3 _run, which the
+// FROM item p names, then an array of texts for each column that it needs.
 const (
 	pageItem   = "(SELECT $1::text AS url, $2::bigint AS page, $3::bigint AS run) AS p"
 	firstArray = 4
 )
 
-func (u *upsert) args(rows []int) []any {
-	args := []any{clean(u.page.Address), u.page.ID, u.page.RunID}
-	for _, f := range u.columns {
-		values := f.values
-		if rows != nil {
-			values = make([]*string, len(rows))
-			for i, r := range rows {
-				values[i] = f.values[r]
-			}
+// texts are the values of a column in some rows, as pgx takes an array.
+type texts struct {
+	values []*string
+	rows   []int
+}
+
+// Dimensions is pgtype.ArrayGetter's.
+func (t texts) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(t.rows)), LowerBound: 1}}
+}
+
+// Index is pgtype.ArrayGetter's.
+func (t texts) Index(i int) any {
+	if v := t.values[t.rows[i]]; v != nil {
+		return *v
+	}
+	return nil
+}
+
+// IndexType is pgtype.ArrayGetter's.
+func (t texts) IndexType() any { return "" }
+
+// args are the parameters of a statement for some rows and some columns.
+func (u *upsert) args(rows []int, needs func(*field) bool) []any {
+	args := []any{u.page.Address, u.page.ID, u.page.RunID}
+	for i := range u.columns {
+		if f := &u.columns[i]; needs(f) {
+			args = append(args, texts{f.values, rows})
 		}
-		args = append(args, values)
 	}
 	return args
 }
 
-// rows is p and the FROM item n with columns c0, c1 ... and ord, the number from 1.
-func (u *upsert) rows() string {
-	arrays, names := make([]string, len(u.columns)), make([]string, len(u.columns))
+// rows is p and the FROM item n: of each column that is needed cN, with its number
+// from 0, and ord, the row's number from 1.
+func (u *upsert) rows(needs func(*field) bool) string {
+	var arrays, names []string
 	for i := range u.columns {
-		arrays[i] = fmt.Sprintf("$%d::text[]", firstArray+i)
-		names[i] = fmt.Sprintf("c%d", i)
+		if needs(&u.columns[i]) {
+			names = append(names, fmt.Sprintf("c%d", i))
+			arrays = append(arrays, fmt.Sprintf("$%d::text[]", firstArray+len(arrays)))
+		}
 	}
 	return pageItem + " CROSS JOIN unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY AS n(" + strings.Join(append(names, "ord"), ", ") + ")"
+}
+
+func all(*field) bool { return true }
+
+// found joins each row of n with the row of the table that has its key, as f. Once
+// Postgres knows how many rows the table has, it would rather read the whole table
+// than look each key up; OFFSET 0 keeps it from that.
+func (u *upsert) found(list string) string {
+	same := make([]string, len(u.key))
+	for i, k := range u.key {
+		same[i] = "t." + quote(k) + " = " + u.value(k)
+	}
+	return " CROSS JOIN LATERAL (SELECT " + list + " FROM " + u.table + " AS t WHERE " + strings.Join(same, " AND ") + " OFFSET 0) AS f"
 }
 
 // value is the SQL of a column's new value.
@@ -173,48 +236,30 @@ func (u *upsert) differs(value func(string) string) string {
 		return "false"
 	}
 	old, new := make([]string, len(others)), make([]string, len(others))
-	for i, name := range others {
-		old[i], new[i] = "t."+quote(name), value(name)
+	for i, f := range others {
+		old[i], new[i] = "t."+quote(f.name), value(f.name)
 	}
 	return "(" + strings.Join(old, ", ") + ") IS DISTINCT FROM (" + strings.Join(new, ", ") + ")"
 }
 
-func (u *upsert) sameKey() string {
-	parts := make([]string, len(u.key))
-	for i, k := range u.key {
-		parts[i] = "t." + quote(k) + " = " + u.value(k)
-	}
-	return strings.Join(parts, " AND ")
-}
-
-func (u *upsert) keyOrder() string {
-	parts := make([]string, len(u.key))
-	for i, k := range u.key {
-		parts[i] = u.value(k)
-	}
-	return strings.Join(parts, ", ")
-}
-
 // run stores the rows. Rows that are there and equal are found first and not
 // touched again, neither locked nor written: most pages of a schedule change
-// little. What is new or differs goes through one INSERT ... ON CONFLICT.
+// little. What is new goes in by COPY, which is twice as fast as an INSERT.
 func (u *upsert) run(ctx context.Context, tx pgx.Tx) (c TableCounts, err error) {
 	if u.n > 0 {
 		differing, fresh, err := u.look(ctx, tx)
 		if err != nil {
 			return c, err
 		}
-		var known int64
-		if len(differing) > 0 {
-			if known, err = u.conflicts(ctx, tx, differing, &c); err != nil {
-				return c, err
-			}
+		if err := u.merge(ctx, tx, differing, &c); err != nil {
+			return c, err
 		}
-		if rows := slices.Concat(differing, fresh); len(rows) > 0 {
-			slices.Sort(rows)
-			if err := u.put(ctx, tx, rows, known, &c); err != nil {
-				return c, err
-			}
+		insert := u.merge
+		if u.copies {
+			insert = u.copy
+		}
+		if err := insert(ctx, tx, fresh, &c); err != nil {
+			return c, err
 		}
 		c.Unchanged = int64(u.n) - c.Inserted - c.Updated
 	}
@@ -229,78 +274,75 @@ func (u *upsert) run(ctx context.Context, tx pgx.Tx) (c TableCounts, err error) 
 	return c, nil
 }
 
-// look tells rows (by number from 0) that are there with other values, and rows
-// that are not there.
-func (u *upsert) look(ctx context.Context, tx pgx.Tx) (differing, fresh []int, err error) {
-	sql := "SELECT n.ord, " + u.differs(u.value) + " FROM " + u.rows() + " JOIN " + u.table + " AS t ON " + u.sameKey()
-	rows, err := tx.Query(ctx, sql, u.args(nil)...)
-	if err != nil {
-		return nil, nil, err
-	}
-	there := make([]bool, u.n)
-	var ord int
-	var differs bool
-	_, err = pgx.ForEachRow(rows, []any{&ord, &differs}, func() error {
-		there[ord-1] = true
-		if differs {
-			differing = append(differing, ord-1)
-		}
+// merge inserts or updates rows. Those that another page of this run wrote with other
+// values are left at first, locked, to be counted and one of them told; then
+// they are updated, too.
+func (u *upsert) merge(ctx context.Context, tx pgx.Tx, rows []int, c *TableCounts) error {
+	if len(rows) == 0 {
 		return nil
-	})
-	for r, t := range there {
-		if !t {
-			fresh = append(fresh, r)
+	}
+	inserted, updated, err := u.put(ctx, tx, rows, !u.last)
+	if err != nil {
+		return err
+	}
+	c.Inserted, c.Updated = c.Inserted+inserted, c.Updated+updated
+	if inserted+updated == int64(len(rows)) || u.last {
+		return nil
+	}
+	left, err := u.left(ctx, tx, rows)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	c.Conflicts += int64(len(left))
+	if c.Conflict == "" {
+		if c.Conflict, err = u.example(ctx, tx, left[0]); err != nil {
+			return err
 		}
 	}
-	return differing, fresh, err
+	inserted, updated, err = u.put(ctx, tx, left, false)
+	c.Inserted, c.Updated = c.Inserted+inserted, c.Updated+updated
+	return err
 }
 
-// conflicts locks the rows that differ and counts those that another page of
-// this run wrote; it keeps one of them. known is how many still differ now that
-// nobody else can change them.
-func (u *upsert) conflicts(ctx context.Context, tx pgx.Tx, rows []int, c *TableCounts) (known int64, err error) {
-	others := u.others()
-	changed, old := make([]string, len(others)), make([]string, len(others))
-	for i, name := range others {
-		changed[i] = "t." + quote(name) + " IS DISTINCT FROM " + u.value(name)
-		old[i] = "t." + quote(name) + "::text"
-	}
-	sql := "SELECT n.ord, " + u.differs(u.value) + ", t._run = p.run AND t._page <> p.page, t._url, ARRAY[" + strings.Join(changed, ", ") + "], ARRAY[" + strings.Join(old, ", ") + "]" +
-		" FROM " + u.rows() + " JOIN " + u.table + " AS t ON " + u.sameKey() + " ORDER BY " + u.keyOrder() + " FOR UPDATE OF t"
-	res, err := tx.Query(ctx, sql, u.args(rows)...)
+// left tells those of the rows that differ from the table still, and are another
+// page's of this run.
+func (u *upsert) left(ctx context.Context, tx pgx.Tx, rows []int) (left []int, err error) {
+	sql := "SELECT n.ord FROM " + u.rows(all) + u.found(u.differs(u.value)+" AND t._run = p.run AND t._page <> p.page AS left") + " WHERE f.left"
+	res, err := tx.Query(ctx, sql, u.args(rows, all)...)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var ord int
-	var differs, clash bool
-	var url string
-	var changes []bool
-	var before []*string
-	_, err = pgx.ForEachRow(res, []any{&ord, &differs, &clash, &url, &changes, &before}, func() error {
-		if !differs {
-			return nil
-		}
-		known++
-		if clash {
-			c.Conflicts++
-			if c.Conflict == "" {
-				c.Conflict = u.example(rows[ord-1], others, changes, before, url)
-			}
-		}
+	_, err = pgx.ForEachRow(res, []any{&ord}, func() error {
+		left = append(left, rows[ord-1])
 		return nil
 	})
-	return known, err
+	return left, err
 }
 
 // example words a conflict: the key, what differs, and the two pages.
-func (u *upsert) example(row int, others []string, changes []bool, before []*string, url string) string {
+func (u *upsert) example(ctx context.Context, tx pgx.Tx, row int) (string, error) {
+	others := u.others()
+	changed, old := make([]string, len(others)), make([]string, len(others))
+	for i, f := range others {
+		changed[i] = "t." + quote(f.name) + " IS DISTINCT FROM " + u.value(f.name)
+		old[i] = "t." + quote(f.name) + "::text"
+	}
+	sql := "SELECT f.url, f.changes, f.before FROM " + u.rows(all) +
+		u.found("t._url AS url, ARRAY["+strings.Join(changed, ", ")+"] AS changes, ARRAY["+strings.Join(old, ", ")+"] AS before")
+	var url string
+	var changes []bool
+	var before []*string
+	if err := tx.QueryRow(ctx, sql, u.args([]int{row}, all)...).Scan(&url, &changes, &before); err != nil {
+		return "", err
+	}
 	var diffs []string
-	for i, name := range others {
+	for i, f := range others {
 		if changes[i] {
-			diffs = append(diffs, fmt.Sprintf("%s %s, then %s", name, shown(before[i]), shown(u.column(name).values[row])))
+			diffs = append(diffs, fmt.Sprintf("%s %s, then %s", f.name, shown(before[i]), shown(f.values[row])))
 		}
 	}
-	return fmt.Sprintf("%s: %s (%s, then %s)", u.keyOf(row), strings.Join(diffs, "; "), url, u.page.Address)
+	return fmt.Sprintf("%s: %s (%s, then %s)", u.keyOf(row), strings.Join(diffs, "; "), url, u.page.Address), nil
 }
 
 // longestShown is how many bytes of a value messages show.
@@ -327,53 +369,52 @@ func (u *upsert) keyOf(row int) string {
 	return strings.Join(parts, ", ")
 }
 
-// put writes rows. known is how many of them are known to be updated; what is
-// updated beside was inserted by another page since look, and is a conflict.
+// put inserts rows, or updates what differs of those that are there; only what no
+// other page of this run wrote, if careful. Rows that are there are locked either way.
 // xmax is 0 in a row version that an INSERT made and is set by ON CONFLICT, which
 // locks the old version first.
-func (u *upsert) put(ctx context.Context, tx pgx.Tx, rows []int, known int64, c *TableCounts) error {
+func (u *upsert) put(ctx context.Context, tx pgx.Tx, rows []int, careful bool) (inserted, updated int64, err error) {
 	names := make([]string, len(u.columns))
 	values := make([]string, len(u.columns))
 	for i, f := range u.columns {
 		names[i], values[i] = quote(f.name), u.value(f.name)
 	}
-	others := u.others()
-	action := "DO NOTHING"
-	if len(others) > 0 {
-		var set []string
-		for _, name := range others {
-			set = append(set, quote(name)+" = EXCLUDED."+quote(name))
-		}
-		for _, name := range []string{colURL, colPage, colRun, colChanged} {
-			if !slices.Contains(u.key, name) {
-				set = append(set, name+" = EXCLUDED."+name)
-			}
-		}
-		action = "DO UPDATE SET " + strings.Join(set, ", ") + " WHERE " + u.differs(func(name string) string { return "EXCLUDED." + quote(name) })
-	}
 	sql := "WITH put AS (INSERT INTO " + u.table + " AS t (" + strings.Join(append(names, colURL, colPage, colRun, colFirstSeen, colChanged), ", ") + ")" +
-		" SELECT " + strings.Join(values, ", ") + ", p.url, p.page, p.run, now(), now() FROM " + u.rows() +
-		" ORDER BY " + u.keyOrder() +
-		" ON CONFLICT (" + quoteList(u.key) + ") " + action +
+		" SELECT " + strings.Join(values, ", ") + ", p.url, p.page, p.run, now(), now() FROM " + u.rows(all) +
+		" ON CONFLICT (" + quoteList(u.key) + ") " + u.action(careful) +
 		" RETURNING xmax = 0 AS fresh)" +
 		" SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM put"
-	if err := tx.QueryRow(ctx, sql, u.args(rows)...).Scan(&c.Inserted, &c.Updated); err != nil {
-		return err
+	err = tx.QueryRow(ctx, sql, u.args(rows, all)...).Scan(&inserted, &updated)
+	return inserted, updated, err
+}
+
+// action is what put does with a row that is there.
+func (u *upsert) action(careful bool) string {
+	others := u.others()
+	if len(others) == 0 {
+		return "DO NOTHING"
 	}
-	if late := c.Updated - known; late > 0 {
-		c.Conflicts += late
-		if c.Conflict == "" {
-			c.Conflict = fmt.Sprintf("%d rows of %s were written by another page at the same moment, with other values", late, u.page.Address)
+	var set []string
+	for _, f := range others {
+		set = append(set, quote(f.name)+" = EXCLUDED."+quote(f.name))
+	}
+	for _, name := range []string{colURL, colPage, colRun, colChanged} {
+		if !slices.Contains(u.key, name) {
+			set = append(set, name+" = EXCLUDED."+name)
 		}
 	}
-	return nil
+	where := u.differs(func(name string) string { return "EXCLUDED." + quote(name) })
+	if careful {
+		where += " AND (t._run <> EXCLUDED._run OR t._page = EXCLUDED._page)"
+	}
+	return "DO UPDATE SET " + strings.Join(set, ", ") + " WHERE " + where
 }
 
 // surplus deletes what a key with _row leaves over: rows beyond the number that
 // the page has now. Rows that another page of this run wrote are conflicts too.
 func (u *upsert) surplus(ctx context.Context, tx pgx.Tx, c *TableCounts) error {
 	names := u.scopeColumns()
-	args := []any{clean(u.page.Address), u.page.ID, u.page.RunID}
+	args := []any{u.page.Address, u.page.ID, u.page.RunID}
 	conditions := []string{}
 	if slices.Contains(u.key, colURL) {
 		conditions = append(conditions, "t._url = p.url")

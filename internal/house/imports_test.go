@@ -20,7 +20,7 @@ var keepers = []struct {
 	why      string
 }{
 	{"github.com/chromedp", []string{"browserpool"}, "a stalled or crashed tab is healed in one place; elsewhere a tab is a call with a deadline"},
-	{"github.com/jackc/pgx/v5", []string{"store", "store/localpg", "internal/pgtest"}, "SQL and its errors are translated in one place"},
+	{"github.com/jackc/pgx/v5", []string{"store", "store/localpg", "internal/pgtest", "bench/upsert"}, "SQL and its errors are translated in one place"},
 	{"github.com/pressly/goose/v3", []string{"store"}, "the schema changes in one place"},
 	{"github.com/spf13/viper", []string{"cmd/tabfarm"}, "it folds the case of keys and is global; packages get their own configuration"},
 	{"github.com/spf13/cobra", []string{"cmd/tabfarm"}, "the command line only wires"},
@@ -28,7 +28,7 @@ var keepers = []struct {
 	{"github.com/vbauerster/mpb/v8", []string{"cmd/tabfarm"}, "only the command line draws on a terminal"},
 	{"github.com/prometheus", []string{"web"}, "others tell what happened; how it is shown is one package's business"},
 	{module + "/web", []string{"cmd/tabfarm"}, "what works does not know who looks on"},
-	{module + "/store/localpg", []string{"cmd/tabfarm", "internal/pgtest", "internal/testdb"}, "whose Postgres it is, is a matter of configuration"},
+	{module + "/store/localpg", []string{"cmd/tabfarm", "internal/pgtest", "internal/testdb", "bench/upsert", "bench/growth"}, "whose Postgres it is, is a matter of configuration"},
 	{module + "/internal/demosite", []string{"cmd/tabfarm", "internal/libsite", "bench/pandas"}, "the engine knows no site"},
 	{module + "/internal/libsite", nil, "it is for tests"},
 	{module + "/internal/bundle", []string{"internal/libsite", "bench/site", "bench/peers"}, "the program needs no Node.js"},
