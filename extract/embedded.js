@@ -5,8 +5,6 @@
 const MOST_EMBEDDED = 20_000_000;
 const ASSIGNED = /^[\s;]*(?:var\s+|let\s+|const\s+)?(?:window\.|self\.|globalThis\.)?([A-Za-z_$][\w$]*)\s*=\s*(?=[[{])/;
 
-const textContent = getter(Node.prototype, 'textContent');
-
 /** @returns {{name: string, text: string, large?: boolean}[]} */
 function embeddedJSON() {
   const found = [];

@@ -8,8 +8,30 @@ const ASK_ALL = 400;
 /** Always suspects: hidden by attribute, by their own style, or by the browser. */
 const SUSPECTS = '[hidden],[style*="display" i],[style*="visibility" i],dialog,[popover]';
 
-/** Selectors of the page's rules that hide; null where that cannot be known. */
+/** What hidingSelectors gave for which rules. */
+const hiding = { rules: [], found: null };
+
+/** The rules of the page as far as they are told apart here: its sheets, and how many rules each has. */
+const rulesNow = () => [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])].flatMap((sheet) => [sheet, sheet.disabled ? -1 : sheet.cssRules.length]);
+
+/**
+ * Selectors of the page's rules that hide; null where that cannot be known. A grid
+ * is read many times, and its rules do not change meanwhile.
+ */
 function hidingSelectors() {
+  let rules;
+  try {
+    rules = rulesNow();
+  } catch {
+    return null; // a sheet of another site
+  }
+  if (rules.length !== hiding.rules.length || rules.some((r, i) => r !== hiding.rules[i])) {
+    Object.assign(hiding, { rules, found: lookForHiding() });
+  }
+  return hiding.found;
+}
+
+function lookForHiding() {
   const found = [SUSPECTS];
   let known = true;
   const visit = (rules, nested) => {
@@ -56,16 +78,20 @@ function askHidden(el) {
  */
 function eyesFor(root) {
   if (inComment(root)) return askHidden;
-  const blind = askHidden(root) === 'unseen';
   let suspects = null;
-  if (!shadows.any && find(root, '*').length > ASK_ALL) { // shadow trees have rules of their own
+  let blind = null; // what a rule could have made invisible is asked; it costs the styles of all
+  if (!shadows.any && elementsBelow(root).length > ASK_ALL) { // shadow trees have rules of their own
     const css = hidingSelectors();
     try {
-      if (css !== null) suspects = new Set(find(root, css));
+      if (css !== null) {
+        suspects = new Set(find(root, css));
+        if (closest(root, css) === null) blind = false;
+      }
     } catch {
       suspects = null;
     }
   }
+  blind ??= askHidden(root) === 'unseen';
   return (el, unsure = false) => {
     if (suspects !== null && !unsure && !suspects.has(el)) return '';
     const hidden = askHidden(el);

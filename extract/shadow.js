@@ -64,7 +64,10 @@ function find(root, css) {
   }
   return found;
 }
-const findOne = (root, css) => find(root, css)[0] ?? null;
+const findOne = (root, css) => {
+  if (shadows.any) return find(root, css)[0] ?? null;
+  return root === document ? firstInDocument(root, css) : firstInElement(root, css);
+};
 
 /** The element around a node; of what stands first in a shadow tree, its host. */
 function parentElement(node) {

@@ -7,8 +7,11 @@ const BLOCKS = new Set(['address', 'article', 'aside', 'blockquote', 'dd', 'deta
 /** Zero-width characters, marks of direction, soft hyphens. Joiners stay: words and emoji need them. */
 const INVISIBLE = /[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 
+/** What needs no folding, as most cells. */
+const PLAIN = /^(?:[!-~]+(?: [!-~]+)*)?$/;
+
 /** Folds white space and drops what shows nothing. */
-const fold = (text) => text.replace(INVISIBLE, '').replace(/\s+/g, ' ').trim();
+const fold = (text) => PLAIN.test(text) ? text : text.replace(INVISIBLE, '').replace(/\s+/g, ' ').trim();
 
 /** True for a <sup> that is a footnote mark: bracketed, a symbol, or a link into the page. */
 function isNote(sup, text) {
@@ -23,8 +26,7 @@ function isNote(sup, text) {
  * @param {boolean} unseen the element is invisible; parts of it may be visible yet
  */
 function textOf(root, eyes, unseen = false) {
-  const only = firstChild(root);
-  if (only !== null && nodeType(only) === 3 && nextSibling(only) === null && (!shadows.any || shadowRootOf(root) === null)) return unseen ? '' : fold(only.data);
+  if (elementCount(root) === 0 && localName(root) !== 'slot' && (!shadows.any || shadowRootOf(root) === null)) return unseen ? '' : fold(textContent(root));
   let out = '';
   let left = null; // an inline element that ended just before
   const joins = () => out !== '' && !/\s$/.test(out);
