@@ -69,12 +69,14 @@ func (v *visit) input(n int, text string) {
 		calls = append(calls, a.send(v.target.session)...)
 	}
 	v.did(n, func(ctx context.Context) error {
-		for _, c := range calls {
-			if err := c.wait(ctx, nil); err != nil {
-				return err
+		return v.whileDrawing(ctx, func() error {
+			for _, c := range calls {
+				if err := c.wait(ctx, nil); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 
@@ -93,7 +95,8 @@ func (v *visit) runInPage(n int, source string) {
 				} `json:"exception"`
 			} `json:"exceptionDetails"`
 		}
-		if err := c.wait(ctx, &result); err != nil || result.Details == nil {
+		err := v.whileDrawing(ctx, func() error { return c.wait(ctx, &result) })
+		if err != nil || result.Details == nil {
 			return err
 		}
 		word := result.Details.Exception.Description

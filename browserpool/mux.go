@@ -129,11 +129,14 @@ func (m *mux) answered(msg *cdproto.Message) {
 	if c == nil {
 		return // its waiter has left
 	}
+	a := answer{result: msg.Result}
 	if msg.Error != nil {
-		c.done <- answer{err: msg.Error}
-		return
+		a = answer{err: msg.Error}
 	}
-	c.done <- answer{result: msg.Result}
+	if c.heard != nil {
+		c.heard(a)
+	}
+	c.done <- a
 }
 
 func (m *mux) detached(params jsonv2.Value) {
@@ -241,12 +244,18 @@ type call struct {
 	session target.SessionID
 	method  string
 	done    chan answer // capacity 1
+	// heard, if any, is called by the reader with Chrome's answer before it takes
+	// the next event, and must not block. It is set by sendHeard.
+	heard func(answer)
 }
 
 // send queues a command and returns at once, so that several can be on their
 // way together. Chrome runs the commands of a session in their order.
-func (s *session) send(method string, params any) *call {
-	c := &call{mux: s.mux, session: s.id, method: method, done: make(chan answer, 1)}
+func (s *session) send(method string, params any) *call { return s.sendHeard(method, params, nil) }
+
+// sendHeard is send for who must know the answer before what happens next.
+func (s *session) sendHeard(method string, params any, heard func(answer)) *call {
+	c := &call{mux: s.mux, session: s.id, method: method, done: make(chan answer, 1), heard: heard}
 	msg := &cdproto.Message{SessionID: s.id, Method: cdproto.MethodType(method)}
 	if params != nil {
 		b, err := jsonv2.Marshal(params, chromedp.DefaultMarshalOptions)

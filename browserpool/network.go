@@ -25,6 +25,7 @@ type traffic struct {
 	asks     bool       // what is heard may be asked about
 	heard    []*heard
 	live     bool // a connection stays open that may bring more
+	workers  int  // that the document has made
 	failed   []Failure
 }
 
@@ -35,6 +36,7 @@ type request struct {
 	from   *session
 	loader string // of the document that made it
 	draws  bool   // may still change what the page shows
+	loose  bool   // has an end that the page may hear, but is not waited for
 	leaves bool   // is for the next document of the top frame
 	heard  *heard // what is kept of it for a question, if it ends well
 	bytes  int64  // of the body so far, decoded
@@ -99,6 +101,21 @@ func (t *traffic) pending(of *session) int {
 	return n
 }
 
+// loose counts what may make the page draw, and is not waited for: images, fonts and
+// styles in flight, workers, connections that stay open.
+func (t *traffic) loose() int {
+	n := t.workers
+	for _, r := range t.requests {
+		if r.loose {
+			n++
+		}
+	}
+	if t.live {
+		n++
+	}
+	return n
+}
+
 // leaving says that the page is on its way to another document.
 func (t *traffic) leaving() bool {
 	for _, r := range t.requests {
@@ -118,7 +135,7 @@ func (t *traffic) keepOnly(loader string) {
 	}
 	t.captured = slices.DeleteFunc(t.captured, func(c *capture) bool { return c.loader != loader })
 	t.heard = slices.DeleteFunc(t.heard, func(h *heard) bool { return h.loader != loader })
-	t.failed, t.live = nil, false
+	t.failed, t.live, t.workers = nil, false, 0
 }
 
 // keep makes what is captured stay when the document is left.
@@ -138,6 +155,9 @@ func (t *traffic) forget() {
 // drawing are Chrome's resource types of requests that may change what a page
 // shows. Event streams and WebSockets have types of their own.
 var drawing = map[string]bool{"XHR": true, "Fetch": true, "Script": true, "Other": true, "": true}
+
+// heardOf are those whose end a page may hear of.
+var heardOf = map[string]bool{"Image": true, "Font": true, "Stylesheet": true}
 
 // network takes an event of the Network domain. The lock is held.
 func (v *visit) network(from *session, method string, params jsonv2.Value) {
@@ -203,6 +223,9 @@ func (v *visit) requested(from *session, params jsonv2.Value) {
 				v.connected(ev.Redirect)
 			}
 			v.docs[ev.Loader] = &document{loader: ev.Loader, url: ev.Request.URL}
+			if v.stale {
+				v.before[ev.Loader] = true
+			}
 		} else if ev.Redirect != nil {
 			v.frameResponded(ev.Frame, ev.Redirect)
 		}
@@ -235,7 +258,8 @@ func (v *visit) requested(from *session, params jsonv2.Value) {
 	if ev.Type == "EventSource" {
 		v.net.live = true
 	}
-	if r.draws || r.hit != nil {
+	r.loose = !r.draws && heardOf[ev.Type]
+	if r.draws || r.loose || r.hit != nil {
 		v.net.requests[ev.ID] = r
 	}
 }
@@ -319,6 +343,13 @@ func (v *visit) connected(r *response) {
 		return // no address, as with answers that came out of the cache
 	}
 	v.ask(r.URL, addr.Unmap(), func(error) {})
+}
+
+// workerCame: the document has made a worker, of which nothing is known but its requests.
+func (v *visit) workerCame() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.net.workers++
 }
 
 // workerGone ends the requests of a worker, or of a frame of its own, that has ended.

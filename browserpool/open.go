@@ -27,6 +27,10 @@ const (
 // errRedirects ends pages that send themselves on for ever.
 var errRedirects = fmt.Errorf("%w: %s", ErrUnreachable, wordRedirects)
 
+// errRestless says that the page which had been read before took the tab elsewhere
+// while the next one was on its way.
+var errRestless = errors.New("the page before went elsewhere")
+
 // Chrome's words for ends of a navigation that mean more than no answer.
 const (
 	wordRedirects = "net::ERR_TOO_MANY_REDIRECTS"
@@ -68,9 +72,20 @@ func (t *Tab) open(ctx context.Context, r Request, watch *stopwatch) (Answer, er
 	if err := t.allowed(ctx, r, deadline); err != nil {
 		return Answer{URL: r.URL}, t.reason(ctx, err)
 	}
+	answer, err := t.attempt(ctx, r, deadline, limit, watch)
+	if errors.Is(err, errRestless) {
+		answer, err = t.attempt(ctx, r, deadline, limit, watch) // in a new target, which shows no page before
+	}
+	return answer, err
+}
+
+// attempt opens the page in the target that the tab has, or in a new one.
+func (t *Tab) attempt(ctx context.Context, r Request, deadline, limit time.Time, watch *stopwatch) (Answer, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	ready, stop := context.WithDeadline(ctx, deadline)
 	defer stop()
-	if err := t.ready(ready, r.Group); err != nil {
+	if err := t.ready(ready, r.URL, r.Group); err != nil {
 		return Answer{URL: r.URL}, t.reason(ready, err)
 	}
 	v := newVisit(ctx, t, r, deadline, limit)
@@ -85,7 +100,7 @@ func (t *Tab) open(ctx context.Context, r Request, watch *stopwatch) (Answer, er
 	v.run(ctx)
 	answer := v.answer()
 	t.target.watch(nil)
-	cancel()
+	cancel(context.Canceled)
 	v.wg.Wait()
 	return answer, t.conclude(ctx, v)
 }
@@ -95,9 +110,12 @@ func (t *Tab) open(ctx context.Context, r Request, watch *stopwatch) (Answer, er
 func (t *Tab) conclude(ctx context.Context, v *visit) error {
 	v.mu.Lock()
 	err := v.err
-	broken, committed := v.broken, v.documents > 0
+	broken, committed, stays := v.broken, v.documents > 0, v.mayStay()
 	v.mu.Unlock()
 	switch {
+	case err == nil && stays:
+		t.target.stay()
+		return nil
 	case err == nil, !committed && (errors.Is(err, ErrUnreachable) || errors.Is(err, ErrDownload)):
 		t.target.leave()
 		return err
@@ -213,7 +231,7 @@ func (p *Pool) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 // run navigates and waits for the end of the visit.
 func (v *visit) run(ctx context.Context) {
 	s := v.target.session
-	navigation := send(s, page.Navigate, page.NavigateParams{URL: v.request.URL})
+	navigation := s.sendHeard(page.Navigate.Method, page.NavigateParams{URL: v.request.URL}, v.heardOf)
 	navigated := navigation.done
 	timer := time.NewTimer(time.Until(v.due()))
 	defer timer.Stop()
@@ -244,6 +262,25 @@ func (v *visit) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// heardOf takes the answer to the first navigation on the reader: Chrome gives it
+// when the document is about to commit, so before it tells of the document.
+func (v *visit) heardOf(a answer) {
+	var result page.NavigateResult
+	if a.err != nil || decode(a.result, &result) != nil {
+		return // arrived tells
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.first = string(result.LoaderID)
+}
+
+// mayStay says that the page, which was read, may stay in the tab until the next
+// one replaces it. One that a person might have touched may ask whether it may be
+// left; one with frames that were read, or with open connections, goes on working.
+func (v *visit) mayStay() bool {
+	return v.finished && v.delivered && v.documents == 1 && !v.acts && v.request.FrameScript == "" && !v.net.live
 }
 
 func (v *visit) due() time.Time {
@@ -281,6 +318,8 @@ func (v *visit) arrived(navigation *call, a answer) {
 	case status >= 400 && result.ErrorText == wordStatus, (status == 204 || status == 205) && result.ErrorText == wordAborted:
 		v.finished = true // there is an answer, and nothing in it to read
 		v.endLocked()
+	case v.stale && result.ErrorText == wordAborted:
+		v.failLocked(errRestless)
 	default:
 		v.doc.failed = result.ErrorText
 		v.failLocked(fmt.Errorf("%w: %s", ErrUnreachable, result.ErrorText))

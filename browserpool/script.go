@@ -18,13 +18,17 @@ import (
 //	quiet N         what is wanted has not changed for its quiet time. N is the
 //	                script's own counter. The pool notes which requests that may
 //	                still draw are in flight now, waits until those have ended,
-//	                and calls __tabfarm_go(N, pending, waited, captured). Requests begun
+//	                and calls __tabfarm_go(N, pending, waited, captured, loose). Requests begun
 //	                since are pending; they are not waited for, so that endless
 //	                polling does not hold a page. waited is the number that were
 //	                waited for. What came of those may not be drawn yet: unless
 //	                waited is 0 the script must see one more quiet time before it
-//	                reads. captured is the number of responses captured so far. A
+//	                reads. captured is the number of responses captured so far, loose
+//	                that of images, fonts and styles in flight, of workers and open
+//	                connections, which may draw but are not waited for. A
 //	                later quiet replaces an earlier one.
+//	draw N          draws a frame of the page, where the browser draws none by itself
+//	                (pump.go), and calls __tabfarm_drawn(N).
 //	data I OF TEXT  piece I (from 0) of OF pieces of the payload, 1 MB or less.
 //	done            the payload is complete.
 //	part            the payload so far is one part of the page's, and more follow, of
@@ -50,7 +54,7 @@ import (
 //	                delivered. This is for Answer.Spent alone.
 //
 // Request.FrameScript runs in the same world of every document of every frame below
-// the top one, when there is one. It has the words quiet, data, turn and more, and
+// the top one, when there is one. It has the words quiet, draw, data, turn and more, and
 // these:
 //
 //	frame           the script has begun in a document. When the top document has

@@ -23,8 +23,15 @@ const (
 	// Targets that were never renewed grew to 500 MB each over 400 pages; a new
 	// one every ten pages could not be seen in the pages per second.
 	pagesPerTarget = 20
+	// maxHeap is how much memory, in bytes, the pages of a target may have left behind
+	// before it gets a new one: pages that follow each other in one process are only
+	// collected when Chrome finds time for it, and large tables left 25 MB each.
+	maxHeap = 128 << 20
 	// blankLimit is how long a tab may take to leave a page that was read.
 	blankLimit = 2 * time.Second
+	// staysFor is how long a page that was read may stay in its tab when no other
+	// page comes to replace it.
+	staysFor = 250 * time.Millisecond
 
 	defaultWidth, defaultHeight = 1280, 800
 
@@ -47,6 +54,7 @@ type tabTarget struct {
 	id      target.ID
 	group   *group
 	pages   int
+	heavy   bool // its pages have left more behind than maxHeap
 
 	// What holds in the target now, so that only differences are sent.
 	scripts  map[script]page.ScriptIdentifier
@@ -57,20 +65,23 @@ type tabTarget struct {
 	width    int
 	height   int
 
-	leaving *call // of the navigation to about:blank that ended the last page
-
-	mu    sync.Mutex
-	visit *visit        // that gets the events, nil between pages
-	empty chan struct{} // closed when that about:blank has committed, then nil
-	blank bool          // it is what the target shows
+	mu      sync.Mutex
+	visit   *visit        // that gets the events, nil between pages
+	stays   *time.Timer   // ends the stay of the last page; nil when it does not stay
+	leaving *call         // of the navigation to about:blank that ended the last page
+	empty   chan struct{} // closed when that about:blank has committed, then nil
+	blank   bool          // it is what the target shows
+	old     bool          // a page that was read is what the target shows
+	// restless says that that page is on its way elsewhere, or has said something.
+	restless bool
 }
 
 // ready makes sure that the tab has a whole target in the group.
-func (t *Tab) ready(ctx context.Context, name string) error {
+func (t *Tab) ready(ctx context.Context, url, name string) error {
 	if tt := t.target; tt != nil {
-		whole := tt.left(ctx)
+		whole := tt.replaceable(url) && tt.answers(ctx) || tt.left(ctx)
 		switch {
-		case whole && tt.group.name == name && tt.pages < pagesPerTarget:
+		case whole && tt.group.name == name && tt.pages < pagesPerTarget && !tt.heavy:
 			return nil
 		case whole && tt.group.name == name:
 			t.pool.stats.recycled.Add(1)
@@ -189,9 +200,15 @@ func (t *tabTarget) heard(from *session, method string, params jsonv2.Value) {
 	t.mu.Lock()
 	v := t.visit
 	t.mu.Unlock()
+	if v == nil && from == t.session {
+		t.stirred(method, params)
+	}
 	switch method {
 	case "Page.javascriptDialogOpening":
 		dismiss(from, params)
+		if v != nil {
+			v.spoken()
+		}
 		return
 	case "Inspector.targetCrashed":
 		t.chrome.mux.fail(from.id, errCrashed)
@@ -233,13 +250,82 @@ func dismiss(from *session, params jsonv2.Value) {
 	send(from, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: ev.Type == "beforeunload"}).forget()
 }
 
-// leave ends a page that was read well: its timers and requests stop now and not
-// when the next page opens. left waits for it.
+// stay keeps a page that was read, for the next one replaces it: to leave it for
+// about:blank first costs a third of a page's work in Chrome, which changes the
+// process for it. When no page follows soon it is left after all. Its script has
+// stopped what it had set up.
+func (t *tabTarget) stay() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stays = time.AfterFunc(staysFor, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.stays != nil {
+			t.leaveLocked()
+		}
+	})
+}
+
+// stirred takes an event of a page that stays. One that goes elsewhere or speaks is
+// not replaced, for it might do so while the next page is on its way.
+func (t *tabTarget) stirred(method string, params jsonv2.Value) {
+	switch method {
+	case "Page.frameStartedNavigating", "Page.frameRequestedNavigation", "Page.javascriptDialogOpening":
+	default:
+		return
+	}
+	var ev struct {
+		FrameID string `json:"frameId"`
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if (t.stays != nil || t.old) && decode(params, &ev) == nil && (ev.FrameID == "" || ev.FrameID == string(t.id)) {
+		t.restless = true
+	}
+}
+
+// leave ends a page: its timers and requests stop now and not when the next page
+// opens. left waits for it.
 func (t *tabTarget) leave() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.leaveLocked()
+}
+
+func (t *tabTarget) leaveLocked() {
+	t.stays, t.old = nil, false
 	t.empty, t.blank = make(chan struct{}), false
-	t.mu.Unlock()
 	t.leaving = send(t.session, page.Navigate, page.NavigateParams{URL: blankURL})
+}
+
+// replaceable says that a page that stays can be replaced by a URL. One with a
+// fragment may lead to another place of the same document, where it is left.
+func (t *tabTarget) replaceable(url string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stays == nil {
+		return false
+	}
+	if strings.Contains(url, "#") {
+		t.stays.Stop()
+		t.leaveLocked()
+		return false
+	}
+	t.stays.Stop()
+	t.stays, t.old = nil, true
+	return true
+}
+
+// answers says that the page that stays is quiet and has not hung: the next one
+// would have to wait for it.
+func (t *tabTarget) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, blankLimit)
+	defer cancel()
+	heap, err := run(ctx, t.session, cdpruntime.GetHeapUsage, cdp.Empty{})
+	t.heavy = heap.UsedSize+heap.EmbedderHeapUsedSize+heap.BackingStorageSize > maxHeap
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return err == nil && !t.restless
 }
 
 // emptied takes the news of a document while no page is open.
@@ -266,17 +352,17 @@ func (t *tabTarget) left(ctx context.Context) bool {
 		return false
 	default:
 	}
-	if t.leaving == nil {
-		return true
-	}
 	t.mu.Lock()
-	empty := t.empty
+	leaving, empty := t.leaving, t.empty
+	t.leaving = nil
 	t.mu.Unlock()
+	if leaving == nil {
+		return !t.old // that page does not answer
+	}
 	ctx, cancel := context.WithTimeout(ctx, blankLimit)
 	defer cancel()
 	var result page.NavigateResult
-	err := t.leaving.wait(ctx, &result)
-	t.leaving = nil
+	err := leaving.wait(ctx, &result)
 	if err != nil || result.ErrorText != "" {
 		return false
 	}

@@ -44,6 +44,10 @@ type visit struct {
 	over      bool      // ended is closed
 	checks    int       // questions to Allow that are not answered
 
+	stale     bool                 // the tab still shows the page that it had read before
+	before    map[string]bool      // loaders of the documents that were asked for until then
+	first     string               // loader of the navigation to the URL, "" until Chrome tells
+	acts      bool                 // the script has given the page inputs
 	docs      map[string]*document // by loader, those that may still commit
 	doc       *document            // that has committed
 	documents int
@@ -106,6 +110,7 @@ func (r *reading) text() string { return strings.Join(r.parts, "") }
 
 func newVisit(ctx context.Context, t *Tab, r Request, deadline, limit time.Time) *visit {
 	return &visit{
+		stale: t.target.old, before: map[string]bool{},
 		tab: t, target: t.target, request: r, ctx: ctx, deadline: deadline, limit: limit,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		docs: map[string]*document{}, reader: reader{session: t.target.session}, sessions: map[*session]bool{}, net: newTraffic(&r), storage: map[string]script{},
@@ -257,6 +262,9 @@ func (v *visit) thrown(params jsonv2.Value) {
 		}
 		return
 	}
+	if v.doc == nil {
+		return // of the page before
+	}
 	v.exceptions++
 	if v.exception == "" {
 		v.exception = text
@@ -279,6 +287,11 @@ func (v *visit) navigated(params jsonv2.Value) {
 	if decode(params, &ev) != nil || ev.Frame.ParentID != "" {
 		return
 	}
+	if (v.stale || v.before[ev.Frame.LoaderID]) && ev.Frame.LoaderID != v.first {
+		v.failLocked(errRestless) // it was the page before that went there
+		return
+	}
+	v.stale = false
 	doc := v.docs[ev.Frame.LoaderID]
 	switch {
 	case ev.Frame.Unreachable != "":
@@ -312,6 +325,16 @@ func (v *visit) navigated(params jsonv2.Value) {
 	}
 	if v.documents++; v.documents > maxDocuments {
 		v.failLocked(fmt.Errorf("%w: the page sent itself on %d times", errRedirects, maxDocuments))
+	}
+}
+
+// spoken: a dialog has opened. One of the page before may be the first of many, and
+// nothing of the next page comes meanwhile.
+func (v *visit) spoken() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.stale {
+		v.failLocked(errRestless)
 	}
 }
 
@@ -366,6 +389,10 @@ func (v *visit) called(from *session, params jsonv2.Value) {
 		if n, err := strconv.Atoi(rest); err == nil && n > 0 {
 			v.quiet(r, n)
 		}
+	case "draw":
+		if n, err := strconv.Atoi(rest); err == nil {
+			v.draw(r, n)
+		}
 	case "data":
 		v.data(r, rest)
 	case "turn":
@@ -401,6 +428,7 @@ func (v *visit) topCalled(word, rest string) {
 		}
 		v.beginFrames()
 	case "input", "run", "ask":
+		v.acts = v.acts || word != "ask"
 		number, text, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(number)
 		switch {
@@ -467,7 +495,7 @@ func (v *visit) goOn(r *reader) {
 	if r.read.quiet == 0 || len(r.read.awaits) > 0 {
 		return
 	}
-	r.callScript("__tabfarm_go", r.read.quiet, v.net.pending(r.session), r.read.waited, len(v.net.kept)+len(v.net.captured))
+	r.callScript("__tabfarm_go", r.read.quiet, v.net.pending(r.session), r.read.waited, len(v.net.kept)+len(v.net.captured), v.net.loose())
 	r.read.quiet = 0
 }
 

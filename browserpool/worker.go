@@ -64,6 +64,9 @@ func (t *tabTarget) attachWorker(v *visit, maker *session, id target.SessionID) 
 		return // the browser is gone
 	}
 	worker.of = maker
+	if v != nil {
+		v.workerCame()
+	}
 	send(worker, target.SetAutoAttach, autoAttach(false)).forget()
 	size := int64(0)
 	if v != nil {

@@ -148,6 +148,7 @@ function deliver(settled, error = '', stop = undefined) {
   let done = stop ? 'done alone' : 'done';
   if (job.frame) done = ['done', ...(error === '' ? lacks() : wantedNames())].join(' ');
   sendAnswer(answerOf(settled, error, stop), done);
+  if (!job.frame && !job.frames) stopPage();
 }
 
 /** Cuts a text into chunks, never between the two halves of a character. */

@@ -26,10 +26,22 @@
 
   /** @type {Map<string, {delay: number, times: number[]}>} what is pending, by kind and id */
   const pending = new Map();
+  let frames = false; // the page has asked for frames, or watches what they bring
+  let wanted = false; // it wants one, and the reading script knows
+  let other = false; // it has used what may draw and is not counted here
+  let message = -Infinity; // when it last sent itself a message
+  let stopped = false;
   let running = []; // the times at which the chain that runs now was set up
-  let scrolls = false;
+  let scrolls = 0; // 1: something listens for scrolling of elements; 2: of the page as a whole
 
+  const want = () => {
+    frames = true;
+    if (wanted) return;
+    wanted = true;
+    apply(dispatch, doc, [new NativeEvent(secret + 'w')]);
+  };
   const note = (kind, id, delay) => {
+    if (kind === 'f' || kind === 'i') want();
     if (delay <= LONG) pending.set(kind + id, { delay, times: [now(), ...running].slice(0, CHAIN) });
   };
 
@@ -50,6 +62,7 @@
     if (typeof native !== 'function') return;
     owner[name] = function (f, ...rest) {
       if (typeof f !== 'function') return apply(native, this, [f, ...rest]);
+      if (stopped) return 0;
       let id;
       const call = function (...args) {
         const entry = pending.get(kind + id);
@@ -91,6 +104,7 @@
   const nativeInterval = window.setInterval;
   window.setInterval = function (f, delay, ...rest) {
     if (typeof f !== 'function') return apply(nativeInterval, this, [f, delay, ...rest]);
+    if (stopped) return 0;
     let id;
     const call = function (...args) {
       const entry = pending.get('v' + id);
@@ -110,17 +124,87 @@
     return root;
   };
 
+  /** So many kinds of events only a library listens for on one element, its root, for whoever may want them. */
+  const ROOT_EVENTS = 20;
+  const listeners = new WeakMap();
   EventTarget.prototype.addEventListener = function (type, ...rest) {
-    if (type === 'scroll' || type === 'scrollend' || type === 'wheel') scrolls = true;
+    if (this instanceof Element) {
+      listeners.set(this, (listeners.get(this) ?? 0) + 1);
+      if ((type === 'transitionend' || type === 'animationend') && listeners.get(this) < ROOT_EVENTS) other = true;
+    }
+    // What listens on an element never hears of the page's own scrolling. Some
+    // libraries listen on their root element for everything there is.
+    if (type === 'scroll' || type === 'scrollend' || type === 'wheel') scrolls = Math.max(scrolls, this instanceof Element ? 1 : 2);
     return apply(addListener, this, [type, ...rest]);
   };
+  for (const name of ['onscroll', 'onscrollend', 'onwheel']) {
+    const own = Object.getOwnPropertyDescriptor(HTMLElement.prototype, name);
+    if (!own?.set) continue;
+    Object.defineProperty(HTMLElement.prototype, name, {
+      ...own,
+      set(f) {
+        scrolls = Math.max(scrolls, 1);
+        apply(own.set, this, [f]);
+      },
+    });
+  }
   const NativeObserver = window.IntersectionObserver;
   if (NativeObserver) {
     const observe = NativeObserver.prototype.observe;
     NativeObserver.prototype.observe = function (el) {
-      scrolls = true;
+      scrolls = 2;
+      want();
       return apply(observe, this, [el]);
     };
+  }
+
+  /** Calls f before a method of the page's world. */
+  const before = (owner, name, f) => {
+    const native = owner?.[name];
+    if (typeof native !== 'function') return;
+    owner[name] = function (...args) {
+      f();
+      return apply(native, this, args);
+    };
+  };
+  before(window.ResizeObserver?.prototype, 'observe', want);
+  const sent = () => {
+    message = now();
+  };
+  before(MessagePort.prototype, 'postMessage', sent);
+  before(window, 'postMessage', sent);
+
+  // What ends at a time of its own, and is seen by nobody but the page.
+  const uses = () => {
+    other = true;
+  };
+  for (const [owner, names] of [
+    [window.IDBFactory?.prototype, ['open']],
+    [window.CacheStorage?.prototype, ['open', 'match']],
+    [window.SubtleCrypto?.prototype, ['digest', 'encrypt', 'decrypt', 'deriveBits', 'deriveKey', 'sign', 'verify', 'generateKey', 'importKey']],
+    [window.WebAssembly, ['compile', 'instantiate', 'compileStreaming', 'instantiateStreaming']],
+    [window.Scheduler?.prototype, ['postTask', 'yield']],
+    [window.LockManager?.prototype, ['request']],
+    [window.FontFaceSet?.prototype, ['load']],
+    [window.FontFace?.prototype, ['load']],
+    [window.FileReader?.prototype, ['readAsArrayBuffer', 'readAsDataURL', 'readAsText', 'readAsBinaryString']],
+    [window.HTMLImageElement?.prototype, ['decode']],
+    [window.AbortSignal, ['timeout']],
+    [window.Atomics, ['waitAsync']],
+    [window, ['createImageBitmap']],
+    [Element.prototype, ['animate']],
+  ]) {
+    for (const name of names) before(owner, name, uses);
+  }
+  for (const name of ['BroadcastChannel', 'RTCPeerConnection', 'SharedWorker']) {
+    const Native = window[name];
+    if (typeof Native !== 'function') continue;
+    window[name] = new Proxy(Native, {
+      construct(target, args, made) {
+        uses();
+        return Reflect.construct(target, args, made);
+      },
+    });
   }
 
   /** Pending callbacks of some kinds and of at most delay ms whose chain is not older than the last change. */
@@ -164,13 +248,21 @@
     }
     return '';
   };
+  apply(addListener, doc, [secret + 'd', () => {
+    wanted = false;
+  }, true]);
+  const ends = { t: window.clearTimeout, v: window.clearInterval, f: window.cancelAnimationFrame, i: window.cancelIdleCallback };
+  apply(addListener, doc, [secret + 'x', () => {
+    stopped = true;
+    for (const name of [...pending.keys()]) apply(ends[name[0]], window, [Number(name.slice(1))]);
+  }, true]);
   apply(addListener, doc, [secret + 'g', (question) => {
     apply(dispatch, doc, [new NativeEvent(secret + 'h', { detail: rowsOf(apply(composedPath, question, [])[0]) })]);
   }, true]);
   apply(addListener, doc, [secret + 'q', (question) => {
     const since = Number(question.detail);
-    const heard = scrolls || Boolean(window.onscroll) || Boolean(doc.onscroll);
-    const answer = [count('tvfi', SHORT - 1, since), count('tvfi', LONG, since), heard ? 1 : 0, count('fi', LONG, since)].join(' ');
+    const heard = window.onscroll || doc.onscroll ? 2 : scrolls;
+    const answer = [count('tvfi', SHORT - 1, since), count('tvfi', LONG, since), heard, count('fi', LONG, since), frames ? 1 : 0, other ? 1 : 0, Math.round(Math.min(now() - message, 1e6))].join(' ');
     apply(dispatch, doc, [new NativeEvent(secret + 'a', { detail: answer })]);
   }]);
 })();

@@ -74,10 +74,10 @@ function numberedPager(list) {
 /** Presses the button for more rows that stands beside a table, until it goes, is put out, or does nothing. */
 async function pressMore(harvest, others, own) {
   for (let i = 0; i < MAX_PAGES && !harvest.met(); i++) {
-    const formed = readAgain(harvest);
-    if (formed === null) return;
     const control = moreBeside(harvest.first.el, others, own);
     if (control === null || !staysHere(control) || sendsForm(control)) return;
+    const formed = readAgain(harvest);
+    if (formed === null) return;
     const before = formed.rows.map(printOf);
     const next = await press(harvest, control, before.join('\u0002'));
     if (next === null) return; // leadsOn names the button

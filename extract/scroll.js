@@ -6,15 +6,18 @@
 const STEP = 0.9;
 const MAX_STEPS = 20_000;
 
+/** True for an element whose content may be scrolled, if it is larger. */
+function overflows(el, down) {
+  const style = getComputedStyle(el);
+  return /auto|scroll|overlay/.test(down ? style.overflowY : style.overflowX);
+}
+
 /** The element that scrolls the rows: the nearest around them that has more than it shows; else the document's. */
 function scrollerOf(el, down = true) {
   const size = down ? scrollHeight : scrollWidth;
   const shown = down ? clientHeight : clientWidth;
-  const able = (node) => {
-    if (size(node) <= shown(node) + 1 || shown(node) === 0) return false;
-    const style = getComputedStyle(node);
-    return /auto|scroll|overlay/.test(down ? style.overflowY : style.overflowX);
-  };
+  // To ask for a size costs a layout, so what cannot scroll is not asked.
+  const able = (node) => overflows(node, down) && size(node) > shown(node) + 1 && shown(node) !== 0;
   const page = scrollingElement(document) ?? documentElement(document);
   for (let node = el; node !== null; node = parentElement(node)) {
     if (node !== page && localName(node) !== 'body' && able(node)) return node;
@@ -30,36 +33,47 @@ function scrollerFor(harvest, down = true) {
   if (near !== null && near !== page) return near;
   if (!down || harvest.first.kind === 'aria') {
     const below = find(harvest.first.el, '*').find((el) => {
-      const size = down ? scrollHeight(el) - clientHeight(el) : scrollWidth(el) - clientWidth(el);
-      return size > 1 && /auto|scroll|overlay/.test(getComputedStyle(el)[down ? 'overflowY' : 'overflowX']);
+      return overflows(el, down) && (down ? scrollHeight(el) - clientHeight(el) : scrollWidth(el) - clientWidth(el)) > 1;
     });
     if (below) return below;
   }
   return near;
 }
 
-/** A frame that has not come by then, in ms, does not come: the page is read without it. A busy machine takes its time. */
-const NO_FRAME = 500;
-/** One frame. The page's own scroll handlers have run by then. */
-const frame = () => Promise.race([new Promise((resolve) => requestAnimationFrame(resolve)), pause(NO_FRAME)]);
-
 /** Scrolls for more rows, in the way that the table needs. */
 async function scrollAll(harvest) {
-  const scroller = scrollerFor(harvest);
   const wide = missingColumns(harvest);
+  pageTimers();
+  if (!wide && harvest.total === null && !mayHearScrolling(harvest)) {
+    harvest.proof = 'end';
+    return;
+  }
+  const scroller = scrollerFor(harvest);
   if (scroller === null && !wide) {
     if (harvest.total === null) harvest.proof = 'end';
     return;
   }
-  pageTimers();
   const own = scroller !== null && scroller !== scrollingElement(document);
-  if (!own && !wide && !watch.scrolls && harvest.total === null) {
-    harvest.proof = 'end'; // the page listens to no scrolling
+  if (!own && !wide && !watch.scrollsWhole && harvest.total === null) {
+    harvest.proof = 'end'; // the page listens to no scrolling of its own
     return;
   }
+  keepDrawing();
   if (drawsInPart(harvest, scroller)) {
     if (!(await fromSource(harvest, scroller))) await scrollWindows(harvest, scroller);
   } else await scrollGrowing(harvest, scroller);
+}
+
+/** True unless nothing could notice that the rows of a table are scrolled. */
+function mayHearScrolling(harvest) {
+  if (watch.scrollsWhole) return true;
+  if (!watch.scrolls && findOne(document, '[onscroll],[onscrollend],[onwheel]') === null) return false;
+  if (harvest.first.kind !== 'html') return true;
+  const page = scrollingElement(document);
+  for (let node = harvest.first.el; node !== null; node = parentElement(node)) {
+    if (node !== page && localName(node) !== 'body' && overflows(node, true)) return true;
+  }
+  return false;
 }
 
 /** True for what draws only the rows or columns in view, as far as can be seen before it is scrolled. */

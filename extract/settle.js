@@ -19,6 +19,8 @@ const ROUNDS = 4;
 /** A text that changed so often, for so long (ms), with nothing else is a clock: it holds no more. */
 const CLOCK_TIMES = 4;
 const CLOCK_SPAN = 3000;
+/** So many changes of one moment are looked at for clocks, beyond the first that is none. */
+const CLOCKS_AT_ONCE = 200;
 /** Where no rows are read of the document, but of responses or frames, it is left out of account after so long (ms). */
 const NO_ROWS_HOLD = 5000;
 
@@ -30,10 +32,14 @@ const watch = {
   roots: null, // wanted elements, null when they must be looked for again
   clocks: new WeakMap(), // element -> {times, first} of changes of text only
   spinnerSeen: false,
+  glances: new Map(), // of tables, by the version they are of
   asked: 0,
   answer: null,
   captured: 0, // responses captured when the pool answered last
-  scrolls: false,
+  scrolls: false, // the page listens for scrolling, or watches what comes into sight
+  scrollsWhole: false, // of the whole page
+  other: false, // it has used what may draw and is not counted
+  loose: 0, // what was on that the pool knows and does not wait for, when it answered last
 };
 
 const observer = new MutationObserver((records) => noteChanges(records));
@@ -47,7 +53,9 @@ watchTree(document);
 function noteChanges(records) {
   if (records.some((record) => record.type === 'childList' && bringsTables(record))) watch.roots = shadows.roots = null;
   let touched = false;
+  let more = readyState(document) === 'loading' ? 0 : CLOCKS_AT_ONCE; // while it is parsed nothing is a clock
   for (const record of records) {
+    if (touched && more-- === 0) break;
     if (job.comments && touchesComments(record)) {
       watch.roots = comments.documents = null;
       touched = true;
@@ -57,6 +65,9 @@ function noteChanges(records) {
   if (!touched) return;
   watch.version++;
   watch.last = now();
+  drawing.left = FRAMES_OF_CHANGE;
+  drawing.soon = 0;
+  if (drawing.steady) wantFrame();
 }
 
 /** Reads changes that were not reported yet. */
@@ -137,6 +148,18 @@ function isSpinner(el) {
 /** True when a spinner or skeleton is shown in root; the document, or an element. */
 const spinnerIn = (root) => find(root, SPINNERS).some(isSpinner);
 
+/** A look at a table that is not loading holds so long, in ms, while it does not change. */
+const GLANCE_HOLDS = 250;
+
+/** What there is of a wanted table: a look that was taken a moment ago, or a new one. */
+function seenOf(table) {
+  const known = watch.glances.get(table);
+  if (known?.version === watch.version && now() - known.at < GLANCE_HOLDS) return known.seen;
+  const seen = glance(table);
+  if (!seen.loading && !seen.beside) watch.glances.set(table, { version: watch.version, at: now(), seen });
+  return seen;
+}
+
 /**
  * What there is of a wanted table, cheaply: the number of its rows, whether it
  * shows that it is loading, and whether the rows are all that it states.
@@ -169,7 +192,10 @@ function glance(table) {
 
 /** A line that may be a row of data: it has cells that are no headers. */
 function isDataLine(line) {
-  if (matches(line, 'tr')) return childrenOf(line).some((c) => localName(c) === 'td') && !childrenOf(line).every((c) => matches(c, PLACEHOLDER));
+  if (localName(line) === 'tr') {
+    const cells = cellsOf(line);
+    return cells.some((c) => c.localName === 'td') && !cells.every((c) => matches(c, PLACEHOLDER));
+  }
   return findOne(line, '[role="gridcell"],[role="cell"],.tabulator-cell') !== null;
 }
 
@@ -181,10 +207,10 @@ function quietNeeded() {
   if (job.frames) wakeFrames();
   if (readyState(document) === 'loading' && !frames.written) return Infinity;
   if (job.ready && findOne(document, job.ready) === null) return Infinity;
-  let need = job.ready || watch.spinnerSeen ? QUIET_PROVED : QUIET;
+  let need = job.ready || watch.spinnerSeen || still() ? QUIET_PROVED : QUIET;
   let proved = job.tables.length > 0;
   for (const table of job.tables) {
-    const seen = glance(table);
+    const seen = seenOf(table);
     proved = proved && seen.proved;
     if (seen.loading || (seen.beside && (seen.rows === 0 || now() - watch.last < SPINNER_HOLD))) {
       watch.spinnerSeen = true;
@@ -200,16 +226,40 @@ function quietNeeded() {
   return Math.max(linksNeed(), framesNeed(), proved ? Math.min(need, QUIET_PROVED) : need);
 }
 
+/** A page that sends itself messages is at work until it has sent none for so long, in ms. */
+const NO_MESSAGE = 60;
+
+/**
+ * True when nothing is left from which a change could come: no timer, frame or idle
+ * callback is pending, no message of the page to itself is on its way, nothing runs
+ * beside the document, and it has used nothing whose end cannot be seen here.
+ */
+function still() {
+  const timers = pageTimers();
+  if (timers.short > 0 || timers.soon > 0 || watch.other || timers.message < NO_MESSAGE || watch.loose > 0) return false;
+  return !hasFrames();
+}
+
+/** True where documents of their own are in the page. */
+const hasFrames = () => findOne(document, 'iframe,frame,object,embed') !== null;
+
 /** Asks the page's world what it still has to do. */
 function pageTimers() {
-  let answer = '0 0 0 0';
+  let answer = '0 0 2 0 1 1 0'; // where it cannot be asked, anything may be
   const hear = (event) => (answer = String(event.detail));
   listen(document, SECRET + 'a', hear);
   dispatch(document, new CustomEvent(SECRET + 'q', { detail: String(watch.last) }));
   unlisten(document, SECRET + 'a', hear);
-  const [short, long, scrolls, soon] = answer.split(' ').map(Number);
-  watch.scrolls = scrolls === 1;
-  return { short: short || 0, long: long || 0, soon: soon || 0 };
+  const [short, long, scrolls, soon, frames, other, message] = answer.split(' ').map(Number);
+  watch.scrolls = scrolls > 0;
+  watch.scrollsWhole = scrolls > 1;
+  watch.other = other === 1;
+  return { short: short || 0, long: long || 0, soon: soon || 0, frames: frames === 1, message: message || 0 };
+}
+
+/** Makes the page drop what it has set up: it has been read, and is shown until the next page comes. */
+function stopPage() {
+  dispatch(document, new CustomEvent(SECRET + 'x'));
 }
 
 /** True when timers of the page may still draw. Where no row is there yet, longer ones count too. */
@@ -218,7 +268,23 @@ function timersHold(need) {
   if (idle > IDLE_HOLD) return false;
   const timers = pageTimers();
   if (timers.soon > 0) return true;
+  if (timers.frames && drawing.left > 0) {
+    wantFrame();
+    return true;
+  }
   return need >= QUIET_EMPTY ? timers.long > 0 : idle <= TIMERS_HOLD && timers.short > 0;
+}
+
+/** So many tasks of its own the script sees come and go before it reads: what the page had in its queue has been done by then. */
+const HOPS = 5;
+const channel = new MessageChannel();
+async function hops() {
+  for (let i = 0; i < HOPS; i++) {
+    await new Promise((resolve) => {
+      channel.port1.onmessage = resolve;
+      channel.port2.postMessage(0);
+    });
+  }
 }
 
 const never = () => new Promise(() => {});
@@ -235,8 +301,9 @@ function askPool() {
   });
 }
 
-globalThis.__tabfarm_go = (number, pending, waited, captured) => {
+globalThis.__tabfarm_go = (number, pending, waited, captured, loose) => {
   if (number !== watch.asked || watch.answer === null) return;
+  watch.loose = loose;
   watch.captured = captured;
   const answer = watch.answer;
   watch.answer = null;
@@ -260,6 +327,7 @@ async function settle(need = quietNeeded, end = Infinity) {
       continue;
     }
     const quiet = need();
+    if (idle >= FRAMES_ANYWAY || watch.other) drawSometimes();
     if (quiet === Infinity) {
       await pause(25);
       continue;
@@ -273,9 +341,14 @@ async function settle(need = quietNeeded, end = Infinity) {
       continue;
     }
     const version = watch.version;
+    const loose = watch.loose;
     const pending = await (end === Infinity ? askPool() : Promise.race([askPool(), pause(end - now())]));
     flush();
-    if (watch.version !== version) continue;
+    await hops();
+    flush();
+    watch.glances.clear();
+    const rest = need();
+    if (watch.version !== version || rest === Infinity || (watch.loose > 0 && loose === 0 && now() - watch.last < rest)) continue;
     if (pending === 0 || ++round >= ROUNDS) return;
     watch.last = now(); // what came may still be drawn: quiet anew
   }

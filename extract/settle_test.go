@@ -92,6 +92,61 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// moreLater are ways in which the rest of a table comes some time after its first
+// rows, while no timer of the page and no request is pending. page.js must know of
+// each, or the page would be called still.
+var moreLater = []struct{ name, script string }{
+	{"slices of work by messages", `const channel = new MessageChannel(), end = performance.now() + 400;
+		channel.port1.onmessage = () => { const t = performance.now(); while (performance.now() < t + 5); if (t < end) channel.port2.postMessage(0); else more(); };
+		channel.port2.postMessage(0);`},
+	{"a picture that has loaded", `const picture = new Image(); picture.onload = picture.onerror = more; picture.src = '/slow';`},
+	{"a worker", `new Worker(URL.createObjectURL(new Blob(['setTimeout(() => postMessage(0), 150)']))).onmessage = more;`},
+	{"events of the server", `new EventSource('/events').onmessage = (e) => { e.target.close(); more(); };`},
+	{"an animation of a script", `document.body.animate([{opacity: 0.5}, {opacity: 1}], 150).finished.then(more);`},
+	{"a transition", `const app = document.querySelector('#app'); app.addEventListener('transitionend', more);
+		app.style.cssText = 'transition: opacity 150ms'; getComputedStyle(app).opacity; app.style.opacity = 0.5;`},
+	{"a signal", `AbortSignal.timeout(150).onabort = more;`},
+	{"the scheduler", `scheduler.postTask(more, {delay: 150});`},
+	{"a derived key", `(async () => {
+		const key = await crypto.subtle.importKey('raw', new Uint8Array(8), 'PBKDF2', false, ['deriveBits']);
+		await crypto.subtle.deriveBits({name: 'PBKDF2', hash: 'SHA-256', salt: new Uint8Array(8), iterations: 200000}, key, 256);
+		more(); })();`},
+	{"a frame", `const frame = document.createElement('iframe'); frame.srcdoc = '<script>setTimeout(() => parent.more(), 150)<' + '/script>'; document.body.append(frame);`},
+	{"an observer of sizes", `new ResizeObserver(() => { if (body().rows.length === 50) requestAnimationFrame(() => requestAnimationFrame(more)); }).observe(document.querySelector('#t'));`},
+	{"an observer of what is in sight", `new IntersectionObserver((seen) => seen[0].isIntersecting && body().rows.length === 50 && more()).observe(document.querySelector('thead'));`},
+}
+
+// TestStill: a page from which something may still come is not read at once.
+func TestStill(t *testing.T) {
+	t.Parallel()
+	for _, test := range moreLater {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			script := "add(make(0, 50)); const more = () => { if (body().rows.length === 50) add(make(50, 50)); }; window.more = more;\n" + test.script
+			url := pages(t, map[string]http.HandlerFunc{
+				"/{$}":  document(fmt.Sprintf(shell, script)),
+				"/slow": func(_ http.ResponseWriter, r *http.Request) { sleep(r.Context(), 150*time.Millisecond) },
+				"/events": func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Type", "text/event-stream")
+					_ = http.NewResponseController(w).Flush()
+					sleep(r.Context(), 150*time.Millisecond)
+					_, _ = fmt.Fprint(w, "data: more\n\n")
+				},
+			})
+			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+			v := open(t, url+"/", k, nil)
+			if v.err != nil {
+				t.Fatal(v.err)
+			}
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantRows(t, tables[0], 100)
+		})
+	}
+}
+
 // wantRows checks that rows are "row 0", "row 1" and so on, each with its value.
 func wantRows(t *testing.T, table extract.Table, n int) {
 	t.Helper()
