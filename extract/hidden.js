@@ -9,7 +9,7 @@ const ASK_ALL = 400;
 const SUSPECTS = '[hidden],[style*="display" i],[style*="visibility" i],dialog,[popover]';
 
 /** What hidingSelectors gave for which rules. */
-const hiding = { rules: [], found: null };
+const hiding = { rules: null, found: null };
 
 /** The rules of the page as far as they are told apart here: its sheets, and how many rules each has. */
 const rulesNow = () => [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])].flatMap((sheet) => [sheet, sheet.disabled ? -1 : sheet.cssRules.length]);
@@ -25,7 +25,7 @@ function hidingSelectors() {
   } catch {
     return null; // a sheet of another site
   }
-  if (rules.length !== hiding.rules.length || rules.some((r, i) => r !== hiding.rules[i])) {
+  if (rules.length !== hiding.rules?.length || rules.some((r, i) => r !== hiding.rules[i])) {
     Object.assign(hiding, { rules, found: lookForHiding() });
   }
   return hiding.found;

@@ -127,14 +127,14 @@
   /** So many kinds of events only a library listens for on one element, its root, for whoever may want them. */
   const ROOT_EVENTS = 20;
   const listeners = new WeakMap();
+  /** True for an element that never hears of the page's own scrolling. Some libraries listen on their root element for everything there is. */
+  const ofPart = (target) => target instanceof Element && target !== doc.body && target !== doc.documentElement;
   EventTarget.prototype.addEventListener = function (type, ...rest) {
     if (this instanceof Element) {
       listeners.set(this, (listeners.get(this) ?? 0) + 1);
       if ((type === 'transitionend' || type === 'animationend') && listeners.get(this) < ROOT_EVENTS) other = true;
     }
-    // What listens on an element never hears of the page's own scrolling. Some
-    // libraries listen on their root element for everything there is.
-    if (type === 'scroll' || type === 'scrollend' || type === 'wheel') scrolls = Math.max(scrolls, this instanceof Element ? 1 : 2);
+    if (type === 'scroll' || type === 'scrollend' || type === 'wheel') scrolls = Math.max(scrolls, ofPart(this) ? 1 : 2);
     return apply(addListener, this, [type, ...rest]);
   };
   for (const name of ['onscroll', 'onscrollend', 'onwheel']) {

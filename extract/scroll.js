@@ -25,10 +25,12 @@ function scrollerOf(el, down = true) {
   return down && size(page) > shown(page) + 1 ? page : null;
 }
 
+/** The first row of a harvest that is in the document, or what it is read from. */
+const shownRow = (harvest) => harvest.formed.rows.find((r) => isConnected(r.el))?.el ?? harvest.first.el;
+
 /** Where the scrolling of a harvest takes place: around its rows, below its root, or the page. */
 function scrollerFor(harvest, down = true) {
-  const row = harvest.formed.rows.find((r) => isConnected(r.el))?.el ?? harvest.first.el;
-  const near = scrollerOf(row, down);
+  const near = scrollerOf(shownRow(harvest), down);
   const page = scrollingElement(document);
   if (near !== null && near !== page) return near;
   if (!down || harvest.first.kind === 'aria') {
@@ -70,7 +72,7 @@ function mayHearScrolling(harvest) {
   if (!watch.scrolls && findOne(document, '[onscroll],[onscrollend],[onwheel]') === null) return false;
   if (harvest.first.kind !== 'html') return true;
   const page = scrollingElement(document);
-  for (let node = harvest.first.el; node !== null; node = parentElement(node)) {
+  for (let node = shownRow(harvest); node !== null; node = parentElement(node)) {
     if (node !== page && localName(node) !== 'body' && overflows(node, true)) return true;
   }
   return false;

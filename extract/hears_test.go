@@ -1,0 +1,54 @@
+package extract_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/tabfarm/tabfarm/extract"
+	"github.com/tabfarm/tabfarm/recipe"
+)
+
+// TestHearsScrolling: a list that grows as it is scrolled is read to its end,
+// however the page hears of the scrolling; a page that does not hear of it is not
+// scrolled.
+func TestHearsScrolling(t *testing.T) {
+	t.Parallel()
+	const (
+		own   = `<style>tbody { display: block; height: 100px; overflow: auto }</style>`
+		whole = `<style>tr { height: 100px }</style>`
+		// rows come when the end of what scrolls is near.
+		grow = `const near = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 20;
+			const more = () => { const n = body().rows.length; if (n < 60) add(make(n, 20)); };`
+	)
+	for _, test := range []struct{ name, style, attribute, script string }{
+		{"a listener of the rows' own box", own, ``, `body().addEventListener('scroll', () => body().scrollTop + 120 > body().scrollHeight && more())`},
+		{"a property of it", own, ``, `body().onscroll = () => body().scrollTop + 120 > body().scrollHeight && more()`},
+		{"an attribute of it", own, `onscroll="this.scrollTop + 120 > this.scrollHeight && more()"`, `window.more = more`},
+		{"a listener of the window", whole, ``, `addEventListener('scroll', () => near() && more())`},
+		{"a listener of the document", whole, ``, `document.addEventListener('scroll', () => near() && more())`},
+		{"a property of the body", whole, ``, `document.body.onscroll = () => near() && more()`},
+		{"what is in sight", whole, ``, `const end = document.createElement('p'); end.textContent = 'end'; document.body.append(end);
+			new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && more()).observe(end)`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			page := test.style + `<table id="t"><tbody ` + test.attribute + `></tbody></table><script>
+				const body = () => document.querySelector('tbody');
+				const add = (rows) => { for (const r of rows) { const tr = body().insertRow(); for (const v of r) tr.insertCell().textContent = v; } };
+				const make = (from, n) => Array.from({length: n}, (_, i) => ['row ' + (from + i), String((from + i) * 7)]);
+				` + grow + fmt.Sprintf("add(make(0, 20));\n%s</script>", test.script)
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(page)})
+			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+			v := open(t, url+"/", k, nil)
+			if v.err != nil {
+				t.Fatal(v.err)
+			}
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantRows(t, tables[0], 60)
+		})
+	}
+}
