@@ -10,11 +10,15 @@ import (
 )
 
 // Half of Chrome's work for a page is painting what nobody sees. The headless shell
-// can be told to draw a frame only when it is asked for one; then nothing is painted,
+// can be told to draw a frame only when it is asked for one; then little is painted,
 // but what waits for a frame (requestAnimationFrame, observers of size and sight,
 // scroll events) waits until one comes. The reading script knows when the page
 // waits for one and asks for it ("draw" in script.go); inputs get them while they
 // last. Whole Chrome has frames of its own, and is asked for none.
+//
+// Frames are drawn whole: with noDisplayUpdates Chrome leaves the last drawing stage
+// out, and a page whose layers are large then has one frame a second, whatever number is
+// asked for.
 //
 // Frames of one browser must not overlap: Chrome's GPU process dies of it. So each
 // browser has one pump, and one frame on its way.
@@ -67,7 +71,7 @@ func (c *chrome) pumpFrames() {
 		c.pump.mu.Unlock()
 		for _, order := range queue {
 			ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
-			_, err := run(ctx, order.session, headlessexperimental.BeginFrame, headlessexperimental.BeginFrameParams{NoDisplayUpdates: new(true)})
+			_, err := run(ctx, order.session, headlessexperimental.BeginFrame, headlessexperimental.BeginFrameParams{})
 			cancel()
 			if errors.Is(err, context.DeadlineExceeded) {
 				c.pool.log.Warn("browser draws no frame and is killed", "profile", c.home)

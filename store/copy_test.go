@@ -121,6 +121,20 @@ func TestKeyAlone(t *testing.T) {
 	want(t, d.text("SELECT string_agg(k::text, ' ' ORDER BY k) FROM t"), "1 2 3\n")
 }
 
+// The key may be the page alone, of which it has one row.
+func TestPageAsKey(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	r := newReader(t, d)
+	page := func(lines ...line) store.TableWrite {
+		return store.TableWrite{Name: "t", Key: []string{"_url"}, Columns: []store.Column{col("v", recipe.Integer)}, Rows: rows(lines...)}
+	}
+	wantCounts(t, r.read(page(line{"1"})), 1, 0, 0)
+	wantCounts(t, r.read(page(line{"1"})), 0, 0, 1)
+	wantCounts(t, r.read(page(line{"2"})), 0, 1, 0)
+	want(t, d.text("SELECT string_agg(v::text, ' ' ORDER BY v) FROM t"), "2\n")
+}
+
 // A table that takes no COPY, because somebody gave it row security, gets its rows.
 func TestTableWithRowSecurity(t *testing.T) {
 	t.Parallel()

@@ -191,7 +191,8 @@ func (u *upsert) args(rows []int, needs func(*field) bool) []any {
 }
 
 // rows is p and the FROM item n: of each column that is needed cN, with its number
-// from 0, and ord, the row's number from 1.
+// from 0, and ord, the row's number from 1. Where none is needed (the key is _url
+// alone) there is one row: a page has no more of such a key.
 func (u *upsert) rows(needs func(*field) bool) string {
 	var arrays, names []string
 	for i := range u.columns {
@@ -199,6 +200,9 @@ func (u *upsert) rows(needs func(*field) bool) string {
 			names = append(names, fmt.Sprintf("c%d", i))
 			arrays = append(arrays, fmt.Sprintf("$%d::text[]", firstArray+len(arrays)))
 		}
+	}
+	if len(arrays) == 0 {
+		return pageItem + " CROSS JOIN (SELECT 1 AS ord) AS n"
 	}
 	return pageItem + " CROSS JOIN unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY AS n(" + strings.Join(append(names, "ord"), ", ") + ")"
 }
