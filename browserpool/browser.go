@@ -68,10 +68,6 @@ func (s *slot) get(ctx context.Context) (*chrome, error) {
 	}
 	p.stats.starts.Add(1)
 	s.current = &chrome{process: proc, pool: p, groups: map[string]*group{}, lock: make(chan struct{}, 1)}
-	if pumped(p.config, p.binary) {
-		s.current.pump = &pump{wake: make(chan struct{}, 1)}
-		s.current.wg.Go(s.current.pumpFrames)
-	}
 	s.shown.Store(s.current)
 	return s.current, nil
 }
@@ -92,8 +88,6 @@ type chrome struct {
 	*process
 	pool *Pool
 	wg   sync.WaitGroup // closings of targets; they end when the browser does
-
-	pump *pump // nil where frames come by themselves
 
 	lock   chan struct{} // capacity 1: holds groups, across the making of one
 	groups map[string]*group

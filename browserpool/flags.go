@@ -46,10 +46,6 @@ func flags(c Config, b Browser, profile string) []string {
 		// Otherwise WebRTC tells addresses and goes around the proxy.
 		"--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 	}
-	if pumped(c, b) {
-		// Frames come when they are asked for (pump.go).
-		list = append(list, "--enable-begin-frame-control", "--run-all-compositor-stages-before-draw")
-	}
 	if !b.HeadlessShell() {
 		list = append(list, "--headless=new")
 	}

@@ -69,14 +69,12 @@ func (v *visit) input(n int, text string) {
 		calls = append(calls, a.send(v.target.session)...)
 	}
 	v.did(n, func(ctx context.Context) error {
-		return v.whileDrawing(ctx, func() error {
-			for _, c := range calls {
-				if err := c.wait(ctx, nil); err != nil {
-					return err
-				}
+		for _, c := range calls {
+			if err := c.wait(ctx, nil); err != nil {
+				return err
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 }
 
@@ -95,8 +93,7 @@ func (v *visit) runInPage(n int, source string) {
 				} `json:"exception"`
 			} `json:"exceptionDetails"`
 		}
-		err := v.whileDrawing(ctx, func() error { return c.wait(ctx, &result) })
-		if err != nil || result.Details == nil {
+		if err := c.wait(ctx, &result); err != nil || result.Details == nil {
 			return err
 		}
 		word := result.Details.Exception.Description

@@ -389,10 +389,6 @@ func (v *visit) called(from *session, params jsonv2.Value) {
 		if n, err := strconv.Atoi(rest); err == nil && n > 0 {
 			v.quiet(r, n)
 		}
-	case "draw":
-		if n, err := strconv.Atoi(rest); err == nil {
-			v.draw(r, n)
-		}
 	case "data":
 		v.data(r, rest)
 	case "turn":
