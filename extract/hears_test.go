@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-
-	"github.com/tabfarm/tabfarm/extract"
-	"github.com/tabfarm/tabfarm/recipe"
 )
 
 // TestHearsScrolling: a list that grows as it is scrolled is read to its end,
@@ -39,16 +36,7 @@ func TestHearsScrolling(t *testing.T) {
 				const make = (from, n) => Array.from({length: n}, (_, i) => ['row ' + (from + i), String((from + i) * 7)]);
 				` + grow + fmt.Sprintf("add(make(0, 20));\n%s</script>", test.script)
 			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(page)})
-			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
-			v := open(t, url+"/", k, nil)
-			if v.err != nil {
-				t.Fatal(v.err)
-			}
-			tables, err := extract.Tables(v.reading, nil, k, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			wantRows(t, tables[0], 60)
+			wantRowsOf(t, url+"/", 60)
 		})
 	}
 }

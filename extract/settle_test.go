@@ -133,18 +133,24 @@ func TestStill(t *testing.T) {
 					_, _ = fmt.Fprint(w, "data: more\n\n")
 				},
 			})
-			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
-			v := open(t, url+"/", k, nil)
-			if v.err != nil {
-				t.Fatal(v.err)
-			}
-			tables, err := extract.Tables(v.reading, nil, k, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			wantRows(t, tables[0], 100)
+			wantRowsOf(t, url+"/", 100)
 		})
 	}
+}
+
+// wantRowsOf opens a page and checks the rows of its table #t.
+func wantRowsOf(t *testing.T, url string, n int) {
+	t.Helper()
+	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+	v := open(t, url, k, nil)
+	if v.err != nil {
+		t.Fatal(v.err)
+	}
+	tables, err := extract.Tables(v.reading, nil, k, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, tables[0], n)
 }
 
 // wantRows checks that rows are "row 0", "row 1" and so on, each with its value.
