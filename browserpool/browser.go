@@ -67,7 +67,7 @@ func (s *slot) get(ctx context.Context) (*chrome, error) {
 		return nil, err
 	}
 	p.stats.starts.Add(1)
-	s.current = &chrome{process: proc, pool: p, groups: map[string]*group{}, lock: make(chan struct{}, 1)}
+	s.current = &chrome{process: proc, pool: p, groups: map[string]*group{}, lock: make(chan struct{}, 1), frame: make(chan struct{}, 1)}
 	s.shown.Store(s.current)
 	return s.current, nil
 }
@@ -88,6 +88,8 @@ type chrome struct {
 	*process
 	pool *Pool
 	wg   sync.WaitGroup // closings of targets; they end when the browser does
+
+	frame chan struct{} // capacity 1: holds a frame that is drawn
 
 	lock   chan struct{} // capacity 1: holds groups, across the making of one
 	groups map[string]*group

@@ -62,7 +62,9 @@ func (t *Tab) Targets(ctx context.Context) (int, error) {
 var ReadMachine = readMachine
 
 // Size gives the shape of a pool on a machine.
-func (m machine) Size(processes, tabs int) (int, int) { return m.size(processes, tabs) }
+func (m machine) Size(processes, tabs, perProcess int) (int, int) {
+	return m.size(processes, tabs, perProcess)
+}
 
 // Machine makes one.
 func Machine(cores float64, memory int64) machine { return machine{cores, memory} }

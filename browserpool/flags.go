@@ -31,7 +31,10 @@ func flags(c Config, b Browser, profile string) []string {
 		"--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,AcceptCHFrame," +
 			"HttpsUpgrades,InterestFeedContentSuggestions,CertificateTransparencyComponentUpdater," +
 			"AutofillServerCommunication,PaintHolding,DestroyProfileOnBrowserClose," +
-			"ProcessPerSiteUpToMainFrameThreshold,IsolateSandboxedIframes",
+			"ProcessPerSiteUpToMainFrameThreshold,IsolateSandboxedIframes," +
+			// Where frames are asked for (draw.go) the one makes a frame wait for ever when
+			// the page is scrolled, the other loses inputs to a page that was not drawn yet.
+			"RasterInducingScroll,DropInputEventsWhilePaintHolding",
 		"--password-store=basic", "--use-mock-keychain",
 		"--accept-lang=en-US,en", // the headless shell has none, and no one browses without
 
@@ -45,6 +48,12 @@ func flags(c Config, b Browser, profile string) []string {
 		"--mute-audio", "--hide-scrollbars", "--disable-prompt-on-repost",
 		// Otherwise WebRTC tells addresses and goes around the proxy.
 		"--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+	}
+	if asksForFrames(c, b) {
+		// As Chrome's own --deterministic-mode has it, but for animated pictures.
+		list = append(list, "--enable-begin-frame-control", "--run-all-compositor-stages-before-draw",
+			"--disable-new-content-rendering-timeout", "--disable-threaded-animation", "--disable-threaded-scrolling",
+			"--disable-checker-imaging")
 	}
 	if !b.HeadlessShell() {
 		list = append(list, "--headless=new")

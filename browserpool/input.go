@@ -112,6 +112,8 @@ func (v *visit) runInPage(n int, source string) {
 // document that has been left is told nothing.
 func (v *visit) did(n int, wait func(ctx context.Context) error) {
 	doc := v.doc
+	v.inputs++
+	v.wantFrames()
 	v.wg.Go(func() {
 		word := ""
 		if err := wait(v.ctx); err != nil {
@@ -119,6 +121,7 @@ func (v *visit) did(n int, wait func(ctx context.Context) error) {
 		}
 		v.mu.Lock()
 		defer v.mu.Unlock()
+		v.inputs--
 		if v.doc == doc && !v.over {
 			v.callScript("__tabfarm_did", n, word)
 		}

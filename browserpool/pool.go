@@ -27,7 +27,6 @@ type Pool struct {
 
 	slots []*slot
 	free  chan *Tab // tabs that nobody has borrowed
-	tabs  int
 
 	maxPayload int // MaxPayload, but for tests
 
@@ -75,8 +74,12 @@ func New(ctx context.Context, c Config) (*Pool, error) {
 		return nil, err
 	}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
-	processes, tabs := readMachine(os.DirFS("/"), runtime.NumCPU()).size(c.Processes, c.Tabs)
-	p.tabs = tabs
+	perProcess := tabsPerProcess
+	if p.binary.HeadlessShell() {
+		perProcess = 1 // see draw.go
+	}
+	processes, tabs := readMachine(os.DirFS("/"), runtime.NumCPU()).size(c.Processes, c.Tabs, perProcess)
+	p.config.Processes, p.config.Tabs = processes, tabs
 	p.free = make(chan *Tab, tabs)
 	for n := range processes {
 		p.slots = append(p.slots, newSlot(p, n+1))
@@ -113,7 +116,7 @@ func (p *Pool) Close() error {
 }
 
 // Size is the number of browser processes and of tabs in all.
-func (p *Pool) Size() (processes, tabs int) { return len(p.slots), p.tabs }
+func (p *Pool) Size() (processes, tabs int) { return len(p.slots), p.config.Tabs }
 
 // Browser is the binary that the pool runs.
 func (p *Pool) Browser() Browser { return p.binary }
@@ -129,7 +132,7 @@ func (p *Pool) Stats() Stats {
 		}
 	}
 	return Stats{
-		Tabs: p.tabs, TabsBusy: p.tabs - len(p.free), Browsers: living,
+		Tabs: p.config.Tabs, TabsBusy: p.config.Tabs - len(p.free), Browsers: living,
 		Pages: c.pages.Load(), TabsReplaced: c.replaced.Load(), TabsRecycled: c.recycled.Load(),
 		BrowserStarts: c.starts.Load(), BrowserRestarts: c.restarts.Load(),
 		Refused: c.refused.Load(), Timeouts: c.timeouts.Load(), Crashes: c.crashes.Load(),

@@ -172,16 +172,17 @@ func TestSessions(t *testing.T) {
 		Cookies: []browserpool.Cookie{{Name: "id", Value: "7", Domain: host, Path: "/", Expires: time.Now().Add(time.Hour), HTTPOnly: true, SameSite: "Lax"}},
 		Storage: map[string][]browserpool.StorageItem{s.URL: {{Name: "token", Value: "to\"ken"}}},
 	}
-	a, err := open(t, chrometest.Pool(t), r)
+	pool := own(t, browserpool.Config{Processes: 1, Tabs: 2})
+	a, err := open(t, pool, r)
 	if err != nil || string(a.Payload) != `id=7 to"ken` {
 		t.Errorf("%v, payload %q", err, a.Payload)
 	}
 	// The same group still has them, as the page left them; another has not.
-	a, err = open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL + "/", Script: read, Group: "sessions"})
+	a, err = open(t, pool, browserpool.Request{URL: s.URL + "/", Script: read, Group: "sessions"})
 	if err != nil || string(a.Payload) != "id=7 by the page" {
 		t.Errorf("%v, payload %q", err, a.Payload)
 	}
-	a, err = open(t, chrometest.Pool(t), browserpool.Request{URL: s.URL + "/", Script: read, Group: "another"})
+	a, err = open(t, pool, browserpool.Request{URL: s.URL + "/", Script: read, Group: "another"})
 	if err != nil || string(a.Payload) != "<nil> null" && !strings.HasSuffix(string(a.Payload), "null") {
 		t.Errorf("%v, payload %q", err, a.Payload)
 	}

@@ -27,6 +27,9 @@ import (
 //	                that of images, fonts and styles in flight, of workers and open
 //	                connections, which may draw but are not waited for. A
 //	                later quiet replaces an earlier one.
+//	draw            the script waits for a frame of the page. Until it says "drawn"
+//	                the pool draws some, where the browser draws none by itself
+//	                (pump.go); what tells the script of one is requestAnimationFrame.
 //	data I OF TEXT  piece I (from 0) of OF pieces of the payload, 1 MB or less.
 //	done            the payload is complete.
 //	part            the payload so far is one part of the page's, and more follow, of
@@ -52,7 +55,7 @@ import (
 //	                delivered. This is for Answer.Spent alone.
 //
 // Request.FrameScript runs in the same world of every document of every frame below
-// the top one, when there is one. It has the words quiet, data, turn and more, and
+// the top one, when there is one. It has the words quiet, draw, drawn, data, turn and more, and
 // these:
 //
 //	frame           the script has begun in a document. When the top document has

@@ -27,21 +27,21 @@ type machine struct {
 	memory int64
 }
 
-// size gives the number of processes and tabs that fit m. A number that is
-// already given is kept, and there is always one of each.
-func (m machine) size(processes, tabs int) (int, int) {
+// size gives the number of processes and tabs that fit m, with so many tabs a
+// process. A number that is already given is kept, and there is always one of each.
+func (m machine) size(processes, tabs, perProcess int) (int, int) {
 	if tabs == 0 {
 		tabs = int(math.Ceil(m.cores * tabsPerCore))
 		if m.memory > 0 {
 			// Half of the memory is for the browsers; the program, Postgres and
 			// the page cache live in the other half.
-			perTab := int64(tabMemory + processMemory/tabsPerProcess)
+			perTab := int64(tabMemory + processMemory/perProcess)
 			tabs = min(tabs, int(m.memory/2/perTab))
 		}
 		tabs = max(tabs, processes, 1)
 	}
 	if processes == 0 {
-		processes = (tabs + tabsPerProcess - 1) / tabsPerProcess
+		processes = (tabs + perProcess - 1) / perProcess
 	}
 	return min(processes, tabs), tabs
 }

@@ -1,6 +1,7 @@
 package browserpool_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,7 @@ func TestSizeFitsTheMachine(t *testing.T) {
 		cores                float64
 		memory               int64
 		processes, tabs      int // as asked for
+		perProcess           int // 4 when 0
 		wantProcesses, wants int
 	}{
 		{cores: 2, memory: 8 * gb, wantProcesses: 1, wants: 4},
@@ -38,8 +40,11 @@ func TestSizeFitsTheMachine(t *testing.T) {
 		{cores: 2, memory: 8 * gb, tabs: 9, wantProcesses: 3, wants: 9},
 		{cores: 2, memory: 8 * gb, processes: 3, tabs: 2, wantProcesses: 2, wants: 2},
 		{cores: 1, memory: 8 * gb, processes: 4, wantProcesses: 4, wants: 4},
+		{cores: 2, memory: 8 * gb, perProcess: 1, wantProcesses: 4, wants: 4},
+		{cores: 8, memory: 2 * gb, perProcess: 1, wantProcesses: 2, wants: 2},
+		{cores: 2, memory: 8 * gb, tabs: 9, processes: 2, perProcess: 1, wantProcesses: 2, wants: 9},
 	} {
-		processes, tabs := browserpool.Machine(c.cores, c.memory).Size(c.processes, c.tabs)
+		processes, tabs := browserpool.Machine(c.cores, c.memory).Size(c.processes, c.tabs, cmp.Or(c.perProcess, 4))
 		if processes != c.wantProcesses || tabs != c.wants {
 			t.Errorf("%+v: %d processes, %d tabs", c, processes, tabs)
 		}

@@ -175,6 +175,11 @@ func (t *tabTarget) setUp(ctx context.Context) error {
 		send(s, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
 		send(s, target.SetAutoAttach, autoAttach(false)),
 	}
+	if asksForFrames(t.chrome.pool.config, t.chrome.pool.binary) {
+		calls = append(calls, send(s, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+			Source: wrap(waitAlways), WorldName: worldName,
+		}))
+	}
 	for _, c := range calls {
 		if err := c.wait(ctx, nil); err != nil {
 			return err

@@ -64,6 +64,9 @@ type visit struct {
 	parts     [][]byte
 	partBytes int // of parts
 
+	inputs  int  // on their way to the page
+	drawing bool // frames are being asked for
+
 	exceptions int
 	exception  string
 	broken     string // what the reading script itself threw
@@ -102,6 +105,7 @@ type reading struct {
 	waited int
 	told   []byte // pieces of the next question
 	on     bool   // it has said "read" and not delivered since
+	draws  bool   // it waits for a frame
 }
 
 func (r *reading) complete() bool { return r.parts != nil && r.next == len(r.parts) }
@@ -291,6 +295,10 @@ func (v *visit) called(from *session, params jsonv2.Value) {
 		if n, err := strconv.Atoi(rest); err == nil && n > 0 {
 			v.quiet(r, n)
 		}
+	case "draw":
+		v.draw(r)
+	case "drawn":
+		r.read.draws = false
 	case "data":
 		v.data(r, rest)
 	case "turn":

@@ -231,6 +231,7 @@ function quietAfterPress() {
 async function press(harvest, control, before) {
   await takeTurn();
   control.click();
+  keepDrawing();
   watch.last = now();
   for (const end = now() + QUIET; ; await pause(25)) {
     await settle(quietAfterPress);

@@ -27,6 +27,7 @@
   /** @type {Map<string, {delay: number, times: number[]}>} what is pending, by kind and id */
   const pending = new Map();
   let frames = false; // the page has asked for frames, or watches what they bring
+  let wanted = false; // it wants one, and the reading script knows
   let other = false; // it has used what may draw and is not counted here
   let message = -Infinity; // when it last sent itself a message
   let stopped = false;
@@ -35,6 +36,9 @@
 
   const want = () => {
     frames = true;
+    if (wanted) return;
+    wanted = true;
+    apply(dispatch, doc, [new NativeEvent(secret + 'w')]);
   };
   const note = (kind, id, delay) => {
     if (kind === 'f' || kind === 'i') want();
@@ -244,6 +248,9 @@
     }
     return '';
   };
+  apply(addListener, doc, [secret + 'd', () => {
+    wanted = false;
+  }, true]);
   const ends = { t: window.clearTimeout, v: window.clearInterval, f: window.cancelAnimationFrame, i: window.cancelIdleCallback };
   apply(addListener, doc, [secret + 'x', () => {
     stopped = true;

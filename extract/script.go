@@ -19,7 +19,7 @@ var sources embed.FS
 // parts are the files of the reading script, in the order they are joined.
 var parts = []string{
 	"dom.js", "shadow.js", "comments.js", "hidden.js", "text.js", "table.js", "aria.js", "grid.js", "wanted.js", "fields.js",
-	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "settle.js", "act.js", "steps.js", "collect.js",
+	"total.js", "signs.js", "cards.js", "embedded.js", "links.js", "draw.js", "settle.js", "act.js", "steps.js", "collect.js",
 	"pages.js", "scroll.js", "rowkeys.js", "grow.js", "source.js", "next.js", "frames.js", "main.js",
 }
 

@@ -42,11 +42,6 @@ function scrollerFor(harvest, down = true) {
   return near;
 }
 
-/** A frame that has not come by then, in ms, does not come: the page is read without it. A busy machine takes its time. */
-const NO_FRAME = 500;
-/** One frame. The page's own scroll handlers have run by then. */
-const frame = () => Promise.race([new Promise((resolve) => requestAnimationFrame(resolve)), pause(NO_FRAME)]);
-
 /** Scrolls for more rows, in the way that the table needs. */
 async function scrollAll(harvest) {
   const wide = missingColumns(harvest);
@@ -65,6 +60,7 @@ async function scrollAll(harvest) {
     harvest.proof = 'end'; // the page listens to no scrolling of its own
     return;
   }
+  keepDrawing();
   if (drawsInPart(harvest, scroller)) {
     if (!(await fromSource(harvest, scroller))) await scrollWindows(harvest, scroller);
   } else await scrollGrowing(harvest, scroller);

@@ -38,8 +38,6 @@ const watch = {
   captured: 0, // responses captured when the pool answered last
   scrolls: false, // the page listens for scrolling, or watches what comes into sight
   scrollsWhole: false, // of the whole page
-  frames: false, // it watches what frames bring
-  framed: -1, // version that it has had frames for
   other: false, // it has used what may draw and is not counted
   loose: 0, // what was on that the pool knows and does not wait for, when it answered last
 };
@@ -67,6 +65,9 @@ function noteChanges(records) {
   if (!touched) return;
   watch.version++;
   watch.last = now();
+  drawing.left = FRAMES_OF_CHANGE;
+  drawing.soon = 0;
+  if (drawing.steady) wantFrame();
 }
 
 /** Reads changes that were not reported yet. */
@@ -146,9 +147,6 @@ function isSpinner(el) {
 
 /** True when a spinner or skeleton is shown in root; the document, or an element. */
 const spinnerIn = (root) => find(root, SPINNERS).some(isSpinner);
-
-/** What watches frames needs so many after a change: one to see it, one to draw what follows. */
-const FRAMES_OF_CHANGE = 2;
 
 /** A look at a table that is not loading holds so long, in ms, while it does not change. */
 const GLANCE_HOLDS = 250;
@@ -255,9 +253,8 @@ function pageTimers() {
   const [short, long, scrolls, soon, frames, other, message] = answer.split(' ').map(Number);
   watch.scrolls = scrolls > 0;
   watch.scrollsWhole = scrolls > 1;
-  watch.frames = frames === 1;
   watch.other = other === 1;
-  return { short: short || 0, long: long || 0, soon: soon || 0, message: message || 0 };
+  return { short: short || 0, long: long || 0, soon: soon || 0, frames: frames === 1, message: message || 0 };
 }
 
 /** Makes the page drop what it has set up: it has been read, and is shown until the next page comes. */
@@ -271,6 +268,10 @@ function timersHold(need) {
   if (idle > IDLE_HOLD) return false;
   const timers = pageTimers();
   if (timers.soon > 0) return true;
+  if (timers.frames && drawing.left > 0) {
+    wantFrame();
+    return true;
+  }
   return need >= QUIET_EMPTY ? timers.long > 0 : idle <= TIMERS_HOLD && timers.short > 0;
 }
 
@@ -326,6 +327,7 @@ async function settle(need = quietNeeded, end = Infinity) {
       continue;
     }
     const quiet = need();
+    if (idle >= FRAMES_ANYWAY || watch.other) drawSometimes();
     if (quiet === Infinity) {
       await pause(25);
       continue;
@@ -339,12 +341,6 @@ async function settle(need = quietNeeded, end = Infinity) {
       continue;
     }
     const version = watch.version;
-    if (watch.frames && watch.framed !== version) {
-      for (let i = 0; i < FRAMES_OF_CHANGE; i++) await frame();
-      flush();
-      watch.framed = version;
-      continue; // much may have changed meanwhile
-    }
     const loose = watch.loose;
     const pending = await (end === Infinity ? askPool() : Promise.race([askPool(), pause(end - now())]));
     flush();

@@ -196,6 +196,7 @@ const onTheWay = () => current !== null || memory.step < (job.steps?.length ?? 0
 async function takeSteps() {
   if (memory.step >= job.steps.length) return;
   begin(RESTLESS);
+  keepDrawing();
   await calm();
   while (memory.step < job.steps.length) {
     const step = job.steps[memory.step];

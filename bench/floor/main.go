@@ -1,7 +1,8 @@
 // Command floor opens pages by the barest loop there is and reads nothing of them:
 // what is left of a page's time when a tool does nothing. It has the contract of
 // the peers (bench/peers), and is as fast as Chrome can be driven here: tabs that
-// are used again, one navigation a page, images, fonts and media left out. A page ends when its document is parsed and a row stands in it.
+// are used again, one navigation a page, nothing painted, images, fonts and media
+// left out. A page ends when its document is parsed and a row stands in it.
 package main
 
 import (
@@ -24,9 +25,14 @@ import (
 // pageLimit is that of the peers.
 const pageLimit = 30 * time.Second
 
-// wait is the script that ends a page.
+// wait is the script that ends a page. It draws frames for the page's own script
+// below, as a page that waits for one would wait for ever.
 const wait = `
 const row = %s;
+addEventListener('floor-frame', () => {
+  __tabfarm('draw');
+  requestAnimationFrame(() => __tabfarm('drawn'));
+}, true);
 const look = () => {
   if (document.readyState === 'loading' || document.querySelector(row) === null) return;
   watch.disconnect();
@@ -36,6 +42,22 @@ const look = () => {
 const watch = new MutationObserver(look);
 watch.observe(document, {subtree: true, childList: true});
 addEventListener('DOMContentLoaded', look);
+`
+
+// tellFrames tells of all that waits for a frame.
+const tellFrames = `
+const before = (owner, name) => {
+  const native = owner[name];
+  owner[name] = function (...args) {
+    const result = native.apply(this, args);
+    document.dispatchEvent(new Event('floor-frame'));
+    return result;
+  };
+};
+before(window, 'requestAnimationFrame');
+before(window, 'requestIdleCallback');
+before(ResizeObserver.prototype, 'observe');
+before(IntersectionObserver.prototype, 'observe');
 `
 
 func main() {
@@ -98,7 +120,7 @@ type line struct {
 func open(ctx context.Context, pool *browserpool.Pool, url, script string) line {
 	err := pool.Do(ctx, func(t *browserpool.Tab) error {
 		_, err := t.Open(ctx, browserpool.Request{
-			URL: url, Timeout: pageLimit, Script: script, Group: "floor",
+			URL: url, Timeout: pageLimit, Script: script, PageScript: tellFrames, Group: "floor",
 			Block: []string{"image", "font", "media"},
 		})
 		return err

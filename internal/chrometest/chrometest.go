@@ -40,7 +40,7 @@ func Pool(t testing.TB) *browserpool.Pool {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		shared.pool, shared.err = browserpool.New(ctx, browserpool.Config{
-			Path: os.Getenv("TABFARM_BROWSER_PATH"), Processes: 1, Tabs: 8, Dir: shared.dir, Product: "tabfarm/test (+https://example.org)",
+			Path: os.Getenv("TABFARM_BROWSER_PATH"), Processes: 8, Tabs: 8, Dir: shared.dir, Product: "tabfarm/test (+https://example.org)",
 			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})
 	})
