@@ -9,14 +9,15 @@ import (
 )
 
 // The shape of a pool that is not told its size. Two tabs a core: more gave no
-// more pages per second on a page without network latency. Four tabs a process:
-// the number of processes made no difference in speed, so it is chosen for what a
-// dying browser takes with it.
+// more pages per second on a page without network latency. Four tabs a process
+// where frames come by themselves: the number of processes made no difference in
+// speed, so it is chosen for what a dying browser takes with it. One where they are
+// asked for (draw.go).
 const (
 	tabsPerCore    = 2
 	tabsPerProcess = 4
 
-	processMemory = 250 << 20 // bytes of a browser without tabs
+	processMemory = 120 << 20 // bytes of a browser without tabs; 40 of each further one
 	tabMemory     = 200 << 20 // bytes of a tab on a heavy page
 )
 

@@ -33,7 +33,7 @@ func TestSizeFitsTheMachine(t *testing.T) {
 	}{
 		{cores: 2, memory: 8 * gb, wantProcesses: 1, wants: 4},
 		{cores: 8, memory: 64 * gb, wantProcesses: 4, wants: 16},
-		{cores: 8, memory: 2 * gb, wantProcesses: 1, wants: 3},
+		{cores: 8, memory: 2 * gb, wantProcesses: 1, wants: 4},
 		{cores: 0.5, memory: 8 * gb, wantProcesses: 1, wants: 1},
 		{cores: 2, memory: 100 << 20, wantProcesses: 1, wants: 1},
 		{cores: 2, wantProcesses: 1, wants: 4},
@@ -41,7 +41,7 @@ func TestSizeFitsTheMachine(t *testing.T) {
 		{cores: 2, memory: 8 * gb, processes: 3, tabs: 2, wantProcesses: 2, wants: 2},
 		{cores: 1, memory: 8 * gb, processes: 4, wantProcesses: 4, wants: 4},
 		{cores: 2, memory: 8 * gb, perProcess: 1, wantProcesses: 4, wants: 4},
-		{cores: 8, memory: 2 * gb, perProcess: 1, wantProcesses: 2, wants: 2},
+		{cores: 8, memory: 2 * gb, perProcess: 1, wantProcesses: 3, wants: 3},
 		{cores: 2, memory: 8 * gb, tabs: 9, processes: 2, perProcess: 1, wantProcesses: 2, wants: 9},
 	} {
 		processes, tabs := browserpool.Machine(c.cores, c.memory).Size(c.processes, c.tabs, cmp.Or(c.perProcess, 4))
