@@ -2,7 +2,6 @@ package browserpool
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -59,8 +58,7 @@ func (v *visit) wantsFrame() bool {
 	return v.drawing
 }
 
-// drawFrames asks for frames while they are wanted. One that does not come holds up its
-// page, whose deadline ends that; a browser that draws it not then either is killed.
+// drawFrames has frames drawn while they are wanted.
 func (v *visit) drawFrames() {
 	c := v.target.chrome
 	for v.wantsFrame() {
@@ -69,17 +67,12 @@ func (v *visit) drawFrames() {
 		case <-v.ended:
 			return
 		}
-		ctx, cancel := context.WithDeadline(context.Background(), v.limit.Add(answerLimit))
-		_, err := run(ctx, v.target.session, headlessexperimental.BeginFrame, headlessexperimental.BeginFrameParams{NoDisplayUpdates: new(true)})
-		cancel()
+		drawn := v.drawFrame()
 		<-c.frame
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
+		if !drawn {
 			c.pool.log.Warn("browser draws no frame and is killed", "profile", c.home)
 			c.kill()
 			return
-		case err != nil:
-			return // the target is gone
 		}
 		select {
 		case <-time.After(frameAgain):
@@ -87,4 +80,17 @@ func (v *visit) drawFrames() {
 			return
 		}
 	}
+}
+
+// drawFrame draws one frame. It may take as long as the page may: what holds it up
+// holds up the page, whose deadline ends both. Not drawn is what the browser owes long
+// after the page's end. That Chrome refuses one is no harm while others follow, and a
+// target that is gone ends the visit.
+func (v *visit) drawFrame() bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := context.AfterFunc(v.ctx, func() { time.AfterFunc(answerLimit, cancel) })
+	defer stop()
+	_, _ = run(ctx, v.target.session, headlessexperimental.BeginFrame, headlessexperimental.BeginFrameParams{NoDisplayUpdates: new(true)})
+	return ctx.Err() == nil
 }
