@@ -3,7 +3,7 @@
 // Command speed measures tabfarm and other drivers of browsers on the same pages
 // with the same browser, one after the other, in rounds:
 //
-//	go run ./bench/speed [-kinds react,plain] [-drivers tabfarm,rod-pool] [-rounds 3] [-pages 60] [-workers 8]
+//	go run ./bench/speed [-kinds react,plain] [-drivers tabfarm,rod-pool] [-rounds 3] [-pages 60] [-workers 4]
 //
 // tabfarm is the program itself with a private Postgres of its own, as a person
 // runs it; its time ends when the run has ended in the database. It is started at
@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -45,7 +46,7 @@ func main() {
 	flag.StringVar(&drivers, "drivers", "", "drivers, divided by commas (default all)")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds, after one for the memory; each driver comes once in each")
 	flag.IntVar(&o.pages, "pages", 60, "pages of each kind for a driver in a round")
-	flag.IntVar(&o.workers, "workers", 8, "pages that a driver has open at once")
+	flag.IntVar(&o.workers, "workers", 2*runtime.NumCPU(), "pages that a driver has open at once; tabfarm itself chooses two a processor")
 	flag.DurationVar(&o.limit, "limit", 5*time.Minute, "longest time of a driver for its pages")
 	flag.StringVar(&o.browser, "browser", os.Getenv("TABFARM_BROWSER_PATH"), "Chrome's program (default: as tabfarm finds it)")
 	flag.StringVar(&o.out, "o", "bench/results/speed", "files for the result, without .json and .md")
