@@ -38,6 +38,9 @@ func (c Config) Isolated() Config {
 // SetMaxPayload makes the limit smaller, so that a test need not send 64 MB.
 func (p *Pool) SetMaxPayload(n int) { p.maxPayload = n }
 
+// SetMaxTargets renews browsers sooner.
+func (p *Pool) SetMaxTargets(n int64) { p.maxTargets = n }
+
 // BrowserPID is the main process of the tab's browser, 0 when it has none yet.
 func (t *Tab) BrowserPID() int {
 	if t.slot.current == nil {

@@ -366,3 +366,26 @@ func TestProcessDies(t *testing.T) {
 		})
 	}
 }
+
+// TestBrowsersAreRenewed: a browser of one tab makes its share of targets and then way
+// for a new one; one that tabs share does not, for that would take their pages.
+func TestBrowsersAreRenewed(t *testing.T) {
+	t.Parallel()
+	s := site(t, map[string]http.HandlerFunc{"/{$}": html("<p>here</p>")})
+	for _, c := range []struct {
+		tabs int
+		want int64 // browsers that were started
+	}{{tabs: 1, want: 3}, {tabs: 2, want: 1}} {
+		pool := own(t, browserpool.Config{Processes: 1, Tabs: c.tabs})
+		pool.SetMaxTargets(2)
+		for n := range 5 { // each in a target of its own
+			a, err := open(t, pool, browserpool.Request{URL: s.URL + "/", Group: fmt.Sprint(n), Script: said(`document.querySelector('p').textContent`)})
+			if err != nil || string(a.Payload) != "here" {
+				t.Fatalf("page %d of %d tabs: %q, %v", n, c.tabs, a.Payload, err)
+			}
+		}
+		if stats := pool.Stats(); stats.BrowserStarts != c.want || stats.BrowserRestarts != 0 || stats.TabsReplaced != 0 {
+			t.Errorf("%d tabs: %+v", c.tabs, stats)
+		}
+	}
+}

@@ -28,7 +28,8 @@ type Pool struct {
 	slots []*slot
 	free  chan *Tab // tabs that nobody has borrowed
 
-	maxPayload int // MaxPayload, but for tests
+	maxPayload int   // MaxPayload, but for tests
+	maxTargets int64 // targetsPerBrowser, but for tests
 
 	mu     sync.Mutex // guards closed against lent
 	closed bool
@@ -52,7 +53,7 @@ func New(ctx context.Context, c Config) (*Pool, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("read browser settings: %w", err)
 	}
-	p := &Pool{config: c, log: c.Log, maxPayload: MaxPayload}
+	p := &Pool{config: c, log: c.Log, maxPayload: MaxPayload, maxTargets: targetsPerBrowser}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

@@ -141,6 +141,7 @@ func (c *chrome) open(ctx context.Context, name string) (*tabTarget, error) {
 		c.leave(g)
 		return nil, fmt.Errorf("make tab: %w", err)
 	}
+	c.targets.Add(1)
 	t.id = made.TargetID
 	attached, err := run(ctx, root, target.AttachToTarget, target.AttachToTargetParams{TargetID: t.id, Flatten: new(true)})
 	if err == nil {
