@@ -57,7 +57,12 @@ func (s *slot) get(ctx context.Context) (*chrome, error) {
 		if alive && !s.worn() {
 			return s.current, nil
 		}
+		used := s.current.cpu()
 		s.current.end()
+		if state := s.current.cmd.ProcessState; state != nil {
+			used -= state.UserTime() + state.SystemTime() // the system counts these with our children
+		}
+		s.pool.stats.ended.Add(int64(max(used, 0)))
 		if !alive {
 			s.pool.log.Warn("browser restarts", "browser", s.n, "exit", s.current.exitErr)
 			s.pool.stats.restarts.Add(1)

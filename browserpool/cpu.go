@@ -34,7 +34,7 @@ func (p *Pool) CPU() (CPU, bool) {
 	if cores == 0 {
 		return CPU{}, false
 	}
-	c := CPU{Busy: busy, Cores: float64(cores), Usable: readMachine(root, runtime.NumCPU()).cores}
+	c := CPU{Own: time.Duration(p.stats.ended.Load()), Busy: busy, Cores: float64(cores), Usable: readMachine(root, runtime.NumCPU()).cores}
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var used syscall.Rusage
 		if syscall.Getrusage(who, &used) != nil {
@@ -46,6 +46,12 @@ func (p *Pool) CPU() (CPU, bool) {
 		c.Own += used
 	}
 	return c, true
+}
+
+// cpu is the CPU time of a browser that lives, with all its processes.
+func (c *chrome) cpu() time.Duration {
+	pid := c.cmd.Process.Pid
+	return readGroups(os.DirFS("/"), []int{pid})[pid]
 }
 
 // tick is the unit of CPU time in /proc, on every Linux.

@@ -371,18 +371,24 @@ func TestProcessDies(t *testing.T) {
 // for a new one; one that tabs share does not, for that would take their pages.
 func TestBrowsersAreRenewed(t *testing.T) {
 	t.Parallel()
-	s := site(t, map[string]http.HandlerFunc{"/{$}": html("<p>here</p>")})
+	s := site(t, map[string]http.HandlerFunc{"/{$}": html("<p>here</p><script>for (const end = Date.now() + 400; Date.now() < end;);</script>")})
 	for _, c := range []struct {
 		tabs int
 		want int64 // browsers that were started
 	}{{tabs: 1, want: 3}, {tabs: 2, want: 1}} {
 		pool := own(t, browserpool.Config{Processes: 1, Tabs: c.tabs})
 		pool.SetMaxTargets(2)
+		var used time.Duration
 		for n := range 5 { // each in a target of its own
 			a, err := open(t, pool, browserpool.Request{URL: s.URL + "/", Group: fmt.Sprint(n), Script: said(`document.querySelector('p').textContent`)})
 			if err != nil || string(a.Payload) != "here" {
 				t.Fatalf("page %d of %d tabs: %q, %v", n, c.tabs, a.Payload, err)
 			}
+			cpu, _ := pool.CPU()
+			if cpu.Own < used {
+				t.Errorf("page %d of %d tabs: CPU time fell from %v to %v", n, c.tabs, used, cpu.Own)
+			}
+			used = cpu.Own
 		}
 		if stats := pool.Stats(); stats.BrowserStarts != c.want || stats.BrowserRestarts != 0 || stats.TabsReplaced != 0 {
 			t.Errorf("%d tabs: %+v", c.tabs, stats)

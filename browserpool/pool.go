@@ -43,6 +43,8 @@ type Pool struct {
 
 type counters struct {
 	pages, replaced, recycled, starts, restarts, refused, timeouts, crashes atomic.Int64
+
+	ended atomic.Int64 // ns of CPU time of browsers that were ended, but for what the system counts itself
 }
 
 // New makes a pool, sweeps what dead pools left below Config.Dir, and starts the

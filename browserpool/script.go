@@ -29,7 +29,7 @@ import (
 //	                later quiet replaces an earlier one.
 //	draw            the script waits for a frame of the page. Until it says "drawn"
 //	                the pool draws some, where the browser draws none by itself
-//	                (pump.go); what tells the script of one is requestAnimationFrame.
+//	                (draw.go); what tells the script of one is requestAnimationFrame.
 //	data I OF TEXT  piece I (from 0) of OF pieces of the payload, 1 MB or less.
 //	done            the payload is complete.
 //	part            the payload so far is one part of the page's, and more follow, of
