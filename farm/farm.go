@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/tabfarm/tabfarm/browserpool"
@@ -66,7 +67,11 @@ type Farm struct {
 	addresses addresses
 	client    *http.Client
 	robots    *robots
+	number    int64 // of this Farm in the process
 }
+
+// made counts the Farms of this process.
+var made atomic.Int64
 
 // New makes a Farm; it starts nothing. The error names the entry of Config.Allow
 // or the proxy that cannot be read.
@@ -91,5 +96,10 @@ func New(c Config) (*Farm, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Farm{Config: c, addresses: allowed, client: client, robots: newRobots(client)}, nil
+	return &Farm{Config: c, addresses: allowed, client: client, robots: newRobots(client), number: made.Add(1)}, nil
 }
+
+// group names the cookies and the cache that pages share. A browser may serve
+// several Farms, whose runs have the same numbers in databases of their own: the
+// sign-in of one is not that of another.
+func (f *Farm) group(of string) string { return fmt.Sprintf("farm %d %s", f.number, of) }

@@ -20,6 +20,7 @@ import (
 	"github.com/tabfarm/tabfarm/browserpool"
 	"github.com/tabfarm/tabfarm/internal/chrometest"
 	"github.com/tabfarm/tabfarm/internal/demosite"
+	"github.com/tabfarm/tabfarm/internal/pgtest"
 	"github.com/tabfarm/tabfarm/recipe"
 	"github.com/tabfarm/tabfarm/store"
 )
@@ -142,6 +143,40 @@ func TestABusyHostCostsNoTry(t *testing.T) {
 				t.Errorf("outcome and attempts: %q; %v", got, sum.Failures)
 			}
 		})
+	}
+}
+
+// What pages of one database left in a browser is not seen by those of another
+// whose run has the same number.
+func TestFarmsShareNoCookies(t *testing.T) {
+	t.Parallel()
+	pool, err := browserpool.New(t.Context(), browserpool.Config{
+		Path: os.Getenv("TABFARM_BROWSER_PATH"), Processes: 1, Tabs: 1, Dir: chrometest.Dir(t), Product: "tabfarm/test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var cookies []string
+	site := serve(t, map[string]http.HandlerFunc{"/page": func(w http.ResponseWriter, r *http.Request) {
+		cookies = append(cookies, r.Header.Get("Cookie"))
+		http.SetCookie(w, &http.Cookie{Name: "seen", Value: "1"})
+		document(oneRow)(w, r)
+	}})
+	for range 2 {
+		s := pgtest.Store(t)
+		b := &bench{t: t, store: s, farm: newTestFarm(t, Config{Browser: pool, Store: s})}
+		r := parse(t, "one", site.URL, "urls: SITE/page\ntables: {one: {from: table}}\n")
+		if sum := b.run(r, SubmitOptions{}); sum.Done != 1 || sum.RunID != 1 {
+			t.Fatalf("run %d: %s", sum.RunID, counts(sum))
+		}
+	}
+	if want := []string{"", ""}; !cmp.Equal(cookies, want) {
+		t.Errorf("cookies %q, want %q", cookies, want)
 	}
 }
 

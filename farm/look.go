@@ -70,7 +70,7 @@ func (f *Farm) lookAt(ctx context.Context, l *Look, kind *recipe.Kind, script st
 	if err != nil {
 		return browserpool.Answer{}, nil, nil, err
 	}
-	request.Script, request.Capture, request.Group = script, []string{"*"}, "look"
+	request.Script, request.Capture, request.Group = script, []string{"*"}, f.group("look")
 	request.Ask, request.Turn = f.asker(l.URL), pace(max(l.Delay, f.unasked(ctx, l.URL)))
 	answer, err := f.openOnce(ctx, request)
 	if ctx.Err() != nil {

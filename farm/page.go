@@ -275,7 +275,7 @@ func (w *work) request(kind *recipe.Kind, p store.Page, known secrets) (browserp
 	if err != nil {
 		return browserpool.Request{}, err
 	}
-	r.Group = fmt.Sprintf("run %d %s", w.run.ID, p.Kind)
+	r.Group = w.farm.group(fmt.Sprintf("run %d %s", w.run.ID, p.Kind))
 	r.HeaderHosts = append(r.HeaderHosts, p.Host)
 	if s, ok := w.sessions[kind.Page.Session]; ok {
 		r.Cookies, r.Storage = s.cookies, s.storage

@@ -41,7 +41,7 @@ func (f *Farm) Try(ctx context.Context, t TryRequest) (out Tried, err error) {
 	if err != nil {
 		return out, err
 	}
-	request.Group, request.Turn = "try", pace(f.unasked(ctx, page.URL))
+	request.Group, request.Turn = f.group("try"), pace(f.unasked(ctx, page.URL))
 	if t.Recipe != nil {
 		request.Turn = pace(t.Recipe.Polite.Delay)
 		sessions, err := f.loadSessions(t.Recipe)
