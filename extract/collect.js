@@ -224,7 +224,7 @@ const shownRows = (harvest) => Math.max(harvest.count(), harvest.first.kind === 
 /** Quiet after a click: its change is what proves the end, unless it took the rows away or shows that it loads. */
 function quietAfterPress() {
   const need = quietNeeded();
-  return need <= QUIET ? QUIET_PROVED : need;
+  return need <= QUIET ? Math.min(need, QUIET_PROVED) : need;
 }
 
 /** Clicks a control and reads the table when it has changed and the page has come to rest; null when nothing changed. */

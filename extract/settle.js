@@ -4,10 +4,13 @@
 // be in flight that was there at that moment. What is read is read in the same
 // task in which the last of this was found true.
 
-/** Quiet times in ms: where something proves the end, where nothing does, where there is no row. */
+/** Quiet times in ms: where nothing is left that could change the page, where something proves the end, where nothing does, where there is no row. */
+const QUIET_STILL = 20;
 const QUIET_PROVED = 100;
 const QUIET = 500;
 const QUIET_EMPTY = 2000;
+/** So often, in ms, a page that is waited for is looked at. */
+const LOOK_EVERY = 20;
 /** Timers hold the reading so long after the last change; a poll that never ends must not. */
 const TIMERS_HOLD = 1500;
 /** Frames and idle callbacks hold longer: they come at once, unless the machine has no time for them. So does all that is pending while no row is there. */
@@ -207,7 +210,7 @@ function quietNeeded() {
   if (job.frames) wakeFrames();
   if (readyState(document) === 'loading' && !frames.written) return Infinity;
   if (job.ready && findOne(document, job.ready) === null) return Infinity;
-  let need = job.ready || watch.spinnerSeen || still() ? QUIET_PROVED : QUIET;
+  let need = still() ? QUIET_STILL : job.ready || watch.spinnerSeen ? QUIET_PROVED : QUIET;
   let proved = job.tables.length > 0;
   for (const table of job.tables) {
     const seen = seenOf(table);
@@ -322,33 +325,32 @@ async function settle(need = quietNeeded, end = Infinity) {
     if (state.delivered) await never(); // the deadline came first
     if (now() >= end) return;
     const idle = now() - watch.last;
-    if (idle < QUIET_PROVED) {
-      await pause(QUIET_PROVED - idle + 1);
+    if (idle < QUIET_STILL || (idle < QUIET_PROVED && !still())) {
+      await pause(Math.max(QUIET_STILL - idle + 1, LOOK_EVERY));
       continue;
     }
     const quiet = need();
     if (idle >= FRAMES_ANYWAY || watch.other) drawSometimes();
     if (quiet === Infinity) {
-      await pause(25);
+      await pause(LOOK_EVERY);
       continue;
     }
     if (idle < quiet) {
-      await pause(Math.min(quiet - idle + 1, 50));
+      await pause(Math.min(quiet - idle + 1, LOOK_EVERY));
       continue;
     }
     if (timersHold(quiet)) {
-      await pause(20);
+      await pause(LOOK_EVERY);
       continue;
     }
     const version = watch.version;
-    const loose = watch.loose;
     const pending = await (end === Infinity ? askPool() : Promise.race([askPool(), pause(end - now())]));
     flush();
     await hops();
     flush();
     watch.glances.clear();
     const rest = need();
-    if (watch.version !== version || rest === Infinity || (watch.loose > 0 && loose === 0 && now() - watch.last < rest)) continue;
+    if (watch.version !== version || now() - watch.last < rest) continue;
     if (pending === 0 || ++round >= ROUNDS) return;
     watch.last = now(); // what came may still be drawn: quiet anew
   }
