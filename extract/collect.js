@@ -141,6 +141,10 @@ const NEXT_WORDS = /^((go to )?(the )?next( page)?|weiter|n\u00e4chste( seite)?|
 const PREVIOUS_WORDS = /^((go to )?(the )?previous( page)?|prev|zur\u00fcck|vorherige( seite)?|pr\u00e9c\u00e9dente?|anterior|precedente|vorige|\u2039|\u00ab|<|<<|\u2190)$/i;
 const MAX_PAGES = 10_000;
 
+/** What may be pressed; and what may lead to the next page. */
+const CONTROLS = 'button,a,[role="button"]';
+const PAGERS = CONTROLS + ',li[title]';
+
 /** The words on a control: its text, or its label. */
 const wordsOn = (el) => [fold(el.textContent), attribute(el, 'aria-label'), attribute(el, 'title')].map((t) => fold(t ?? ''));
 
@@ -172,16 +176,13 @@ function pagerOf(el, others, own) {
       previous: () => findOne(wrapper, NEXT.replaceAll('.next', '.previous')),
     };
   }
-  let around = parentElement(el);
-  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
-    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
-    const place = around;
-    const control = (words) => () => find(place, 'button,a,[role="button"],li[title]').find(
-      (c) => !contains(el, c) && !inRowOf(own, c) && staysHere(c) && displayed(c) && wordsOn(c).some((w) => words.test(w))) ?? null;
-    if (control(NEXT_WORDS)() !== null) return { next: control(NEXT_WORDS), previous: control(PREVIOUS_WORDS) };
-    around = parentElement(around);
-  }
-  return null;
+  const says = (words, c) => !contains(el, c) && wordsOn(c).some((w) => words.test(w)) && !inRowOf(own, c) && staysHere(c) && displayed(c);
+  const places = placesAround(el, others);
+  const nexts = besideTable(el, places, PAGERS).filter((c) => says(NEXT_WORDS, c));
+  const place = places.find((p) => nexts.some((c) => contains(p, c)));
+  if (place === undefined) return null;
+  const control = (words) => () => find(place, PAGERS).find((c) => says(words, c)) ?? null;
+  return { next: control(NEXT_WORDS), previous: control(PREVIOUS_WORDS) };
 }
 
 const MORE_WORDS = /^((load|show|view|see) (more|all)\b.{0,30}|more( results| rows)?|mehr (laden|anzeigen)|weitere.{0,30}|afficher plus|voir plus|ver m\u00e1s|mostra altri|meer (laden|tonen))$/i;
@@ -191,17 +192,17 @@ const MORE_WORDS = /^((load|show|view|see) (more|all)\b.{0,30}|more( results| ro
  * recipe can follow it: a link to a next page, numbered pages, a button for more.
  */
 function leadsOn(el, others, own) {
-  let around = parentElement(el);
-  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
-    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return '';
-    const beside = (css) => find(around, css).filter((c) => !contains(el, c) && !inRowOf(own, c) && displayed(c));
-    const more = moreIn(around, el, own);
+  const places = placesAround(el, others);
+  const beside = (css) => besideTable(el, places, css).filter((c) => !inRowOf(own, c) && displayed(c));
+  const [mores, links] = [moresBeside(el, places, own), beside('a[rel~="next"][href]')];
+  const lists = beside('[class*="pagination" i],[class*="pager" i],[aria-label*="pagination" i]').filter(
+    (list) => find(list, CONTROLS).filter((c) => /^\d+$/.test(fold(c.textContent))).length > 1);
+  for (const place of places) {
+    const here = (c) => contains(place, c);
+    const more = mores.find(here);
     if (more) return 'beside it stands "' + wordsOn(more).find((w) => MORE_WORDS.test(w)) + '"' + nextHint();
-    if (beside('a[rel~="next"][href]').length > 0) return 'a link leads to its next page' + nextHint();
-    for (const list of beside('[class*="pagination" i],[class*="pager" i],[aria-label*="pagination" i]')) {
-      if (find(list, 'a,button,[role="button"]').filter((c) => /^\d+$/.test(fold(c.textContent))).length > 1) return 'it has numbered pages' + nextHint();
-    }
-    around = parentElement(around);
+    if (links.some(here)) return 'a link leads to its next page' + nextHint();
+    if (lists.some(here)) return 'it has numbered pages' + nextHint();
   }
   return '';
 }
@@ -209,9 +210,9 @@ function leadsOn(el, others, own) {
 /** What the recipe could do about it, or why its `next` did not. */
 const nextHint = () => (job.next ? ', and next ' + quote(job.next.click) + ' matches nothing' : ', which page.next would follow');
 
-/** A control below an element and beside a table that says it shows more. */
-const moreIn = (around, el, own) => find(around, 'button,a,[role="button"]').find(
-  (c) => !contains(el, c) && !inRowOf(own, c) && displayed(c) && !disabled(c) && wordsOn(c).some((w) => MORE_WORDS.test(w))) ?? null;
+/** The controls beside a table that say they show more. */
+const moresBeside = (el, places, own) => besideTable(el, places, CONTROLS).filter(
+  (c) => wordsOn(c).some((w) => MORE_WORDS.test(w)) && !inRowOf(own, c) && displayed(c) && !disabled(c));
 
 /** What tells one row from another, for elements that are rows their text. */
 const printOf = (row) => (row.cells.length > 0 ? textsOf(row.cells).join('\u0001') : fold(row.el.textContent));

@@ -4,7 +4,8 @@
 
 const PLACEHOLDER = '.dataTables_empty,.dt-empty,.no-records-found,.dxbs-empty-data-row';
 const PLACEHOLDER_TEXT = /^(no|keine|aucune?|nessun|ning\u00fan|geen|ingen)\b.{0,80}\b(data|records?|results?|rows?|entries|items|matches|matching|found|available|daten|eintr\u00e4ge|ergebnisse|donn\u00e9es|r\u00e9sultats?|dati|datos|gegevens)\b/i;
-const LOADING_TEXT = /^(loading|please wait|wird geladen|l\u00e4dt|chargement|cargando|caricamento|laden)\b.{0,20}$/i;
+const LOADING_WORD = /^(loading|please wait|wird geladen|l\u00e4dt|chargement|cargando|caricamento|laden)/i;
+const LOADING_TEXT = new RegExp(LOADING_WORD.source + '\\b.{0,20}$', 'i');
 
 /** The texts of cells, null where there is none. */
 const textsOf = (cells) => Array.from(cells, (slot) => (slot ? slot.text : null));

@@ -1,6 +1,7 @@
-// What is hidden, by computed style. Asking the style of every element costs a
-// third of the reading, so a large table asks only the elements that some rule
-// of the page could hide; where a style sheet cannot be read, all are asked.
+// What is hidden, and what scrolls, by computed style. Asking for a style makes the
+// browser compute those of the whole page, and asking every element costs a third of
+// the reading; so only elements are asked that some rule of the page could hide, or
+// make scroll. Where a style sheet cannot be read, all are asked.
 
 /** Below so many elements all are asked: reading the style sheets would cost more. */
 const ASK_ALL = 400;
@@ -8,31 +9,33 @@ const ASK_ALL = 400;
 /** Always suspects: hidden by attribute, by their own style, or by the browser. */
 const SUSPECTS = '[hidden],[style*="display" i],[style*="visibility" i],dialog,[popover]';
 
-/** What hidingSelectors gave for which rules. */
-const hiding = { rules: null, found: null };
+/** Always what may scroll: by its own style, or by the browser. */
+const MAY_SCROLL = '[style*="overflow" i],dialog,[popover]';
+/** Values of overflow that let scroll, or may. */
+const SCROLLS = /auto|scroll|overlay|inherit|revert|\(/;
+
+/** What was found in which rules: selectors of what they hide, and of what they make scroll; null where that cannot be known. */
+const styles = { rules: null, hiding: null, scrolling: null };
 
 /** The rules of the page as far as they are told apart here: its sheets, and how many rules each has. */
 const rulesNow = () => [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])].flatMap((sheet) => [sheet, sheet.disabled ? -1 : sheet.cssRules.length]);
 
-/**
- * Selectors of the page's rules that hide; null where that cannot be known. A grid
- * is read many times, and its rules do not change meanwhile.
- */
-function hidingSelectors() {
-  let rules;
+/** What the page's rules hide and make scroll. A grid is read many times, and its rules do not change meanwhile. */
+function stylesNow() {
   try {
-    rules = rulesNow();
+    const rules = rulesNow();
+    if (rules.length !== styles.rules?.length || rules.some((r, i) => r !== styles.rules[i])) {
+      Object.assign(styles, { rules, ...lookIntoRules() });
+    }
   } catch {
-    return null; // a sheet of another site
+    Object.assign(styles, { rules: null, hiding: null, scrolling: null }); // a sheet of another site
   }
-  if (rules.length !== hiding.rules?.length || rules.some((r, i) => r !== hiding.rules[i])) {
-    Object.assign(hiding, { rules, found: lookForHiding() });
-  }
-  return hiding.found;
+  return styles;
 }
 
-function lookForHiding() {
-  const found = [SUSPECTS];
+function lookIntoRules() {
+  const hiding = [SUSPECTS];
+  const scrolling = [MAY_SCROLL];
   let known = true;
   const visit = (rules, nested) => {
     for (const rule of rules) {
@@ -43,21 +46,32 @@ function lookForHiding() {
         const visibility = style.visibility;
         if (display === 'none' || display.includes('(') || (visibility !== '' && visibility !== 'visible')) {
           if (nested) known = false;
-          found.push(rule.selectorText);
+          hiding.push(rule.selectorText);
+        }
+        if (SCROLLS.test(style.overflow + style.overflowX + style.overflowY + style.overflowBlock + style.overflowInline)) {
+          if (nested) known = false;
+          scrolling.push(rule.selectorText);
         }
       }
       if (rule.styleSheet) visit(rule.styleSheet.cssRules, nested);
       if (rule.cssRules && rule.cssRules.length > 0) visit(rule.cssRules, nested || Boolean(rule.selectorText));
     }
   };
-  try {
-    for (const sheet of [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])]) {
-      if (!sheet.disabled) visit(sheet.cssRules, false);
-    }
-  } catch {
-    return null; // a sheet of another site
+  for (const sheet of [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])]) {
+    if (!sheet.disabled) visit(sheet.cssRules, false);
   }
-  return known ? found.join(',') : null;
+  return known ? { hiding: hiding.join(','), scrolling: scrolling.join(',') } : { hiding: null, scrolling: null };
+}
+
+/** False for an element that no rule makes scroll. */
+function mayScroll(el) {
+  if (shadows.any) return true; // shadow trees have rules of their own
+  const { scrolling } = stylesNow();
+  try {
+    return scrolling === null || matches(el, scrolling);
+  } catch {
+    return true; // a selector that holds only where it stands
+  }
 }
 
 const OFF = /(^|;)\s*display\s*:\s*none\b/i;
@@ -81,7 +95,7 @@ function eyesFor(root) {
   let suspects = null;
   let blind = null; // what a rule could have made invisible is asked; it costs the styles of all
   if (!shadows.any && elementsBelow(root).length > ASK_ALL) { // shadow trees have rules of their own
-    const css = hidingSelectors();
+    const css = stylesNow().hiding;
     try {
       if (css !== null) {
         suspects = new Set(find(root, css));

@@ -34,22 +34,16 @@ const CURRENT = /(^|[\s_-])(active|current|selected)([\s_-]|$)/i;
  * @returns {{next: (page: number) => Element|null, previous: () => Element|null, beyond: (page: number) => boolean}|null}
  */
 function numbersOf(el, others, own) {
-  let around = parentElement(el);
-  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
-    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
-    for (const list of find(around, PAGE_LISTS)) {
-      if (contains(el, list) || contains(list, el) || inRowOf(own, list) || !isPageList(list)) continue;
-      return numberedPager(list);
-    }
-    around = parentElement(around);
-  }
-  return null;
+  const places = placesAround(el, others);
+  const lists = besideTable(el, places, PAGE_LISTS).filter((list) => !contains(list, el) && !inRowOf(own, list) && isPageList(list));
+  const nearest = places.map((place) => lists.find((list) => contains(place, list))).find((list) => list !== undefined);
+  return nearest === undefined ? null : numberedPager(nearest);
 }
 
 const numberOn = (el) => (/^\d{1,5}$/.test(fold(el.textContent)) ? Number(fold(el.textContent)) : null);
 
 /** The controls of a list that bear a number. */
-const numbersIn = (list) => find(list, 'a,button,[role="button"]').filter((c) => numberOn(c) !== null && displayed(c));
+const numbersIn = (list) => find(list, CONTROLS).filter((c) => numberOn(c) !== null && displayed(c));
 
 /** True for a list of pages that starts at 1, whose controls all stay on this page, and that shows little else. */
 function isPageList(list) {
@@ -98,14 +92,9 @@ async function pressMore(harvest, others, own) {
 
 /** The control for more rows nearest to a table, as far as no other table is nearer to it. */
 function moreBeside(el, others, own) {
-  let around = parentElement(el);
-  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
-    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
-    const control = moreIn(around, el, own);
-    if (control !== null) return control;
-    around = parentElement(around);
-  }
-  return null;
+  const places = placesAround(el, others);
+  const mores = moresBeside(el, places, own);
+  return places.map((place) => mores.find((c) => contains(place, c))).find((c) => c !== undefined) ?? null;
 }
 
 /** True for a button that sends a form: it would leave the page. */

@@ -73,7 +73,7 @@ function mayHearScrolling(harvest) {
   if (harvest.first.kind !== 'html') return true;
   const page = scrollingElement(document);
   for (let node = shownRow(harvest); node !== null; node = parentElement(node)) {
-    if (node !== page && localName(node) !== 'body' && overflows(node, true)) return true;
+    if (node !== page && localName(node) !== 'body' && mayScroll(node) && overflows(node, true)) return true;
   }
   return false;
 }
@@ -260,7 +260,7 @@ async function windowReady(harvest, scroller, trial) {
     const formed = readAgain(harvest);
     numberRows(formed);
     if (formed === null || scroller === null) return formed;
-    const loading = isSpinner(formed.el) || formed.rows.some((row) => isSpinner(row.el) || LOADING_TEXT.test(fold(row.el.textContent)));
+    const loading = isSpinner(formed.el) || formed.rows.some((row) => isSpinner(row.el) || saysLoading(row.el));
     const ended = trial === undefined && leftBelow(scroller) <= 1 && formed.rows.length > 0 && now() - begun > LAST_ROWS;
     if (!loading && (covers(formed, scroller, harvest.lead) || ended)) return formed;
     if (late) return null;

@@ -138,11 +138,13 @@ function wantedRoots() {
 
 const SPINNER_PARTS = ['spinner', 'skeleton', 'loading', 'loader', 'shimmer'];
 const SPINNERS = '[aria-busy="true"],[role="progressbar"],' + SPINNER_PARTS.map((p) => '[class*="' + p + '" i]').join(',');
+const SPINNER_WORD = new RegExp(SPINNER_PARTS.join('|'), 'i');
 const SPINNER_CLASS = /(^|[-_\s])(is-)?(spinner|skeleton|loading|loader|shimmer)(?=$|[-_\s](border|grow|root|text|row|cell|wrapper|container|overlay|indicator|icon|sm|lg|active|circle|bar|dots?)|\s)/i;
 
 /** True for a shown element that says that something is still loading. */
 function isSpinner(el) {
-  const marked = attribute(el, 'aria-busy') === 'true' || attribute(el, 'role') === 'progressbar' || SPINNER_CLASS.test(classOf(el).replace(/([a-z])([A-Z])/g, '$1-$2'));
+  const named = SPINNER_WORD.test(attribute(el, 'class') ?? '') && SPINNER_CLASS.test(classOf(el).replace(/([a-z])([A-Z])/g, '$1-$2'));
+  const marked = named || attribute(el, 'aria-busy') === 'true' || attribute(el, 'role') === 'progressbar';
   if (!marked || /^(html|body|img|script|link)$/.test(localName(el))) return false;
   if (attribute(el, 'role') === 'progressbar' && hasAttribute(el, 'aria-valuenow')) return false;
   return checkVisibility(el, { visibilityProperty: true, opacityProperty: true });
@@ -183,7 +185,7 @@ function glance(table) {
     const before = rows;
     const lines = find(el, 'tr,[role="row"],.tabulator-row').filter(isDataLine);
     rows += lines.length;
-    if (lines.some((line) => LOADING_TEXT.test(fold(line.textContent)) || isSpinner(line) || (lines.length < 60 && spinnerIn(line)))) loading = true;
+    if (lines.some((line) => saysLoading(line) || isSpinner(line) || (lines.length < 60 && spinnerIn(line)))) loading = true;
     stated += Math.max(wholeNumber(el, 'aria-rowcount') ?? 0, 0);
     const range = rows > before ? rangeNear(el, rows - before, els) : null;
     if (range && range.last - range.first + 1 === rows - before) drawn++;
@@ -193,9 +195,20 @@ function glance(table) {
   return { found: els.length > 0, rows, loading, beside, proved: rows > 0 && ((total !== null && rows >= total) || drawn === els.length) };
 }
 
+/** True for a line whose text says that rows are still loading. Of most lines their beginning tells that it does not. */
+function saysLoading(line) {
+  for (let node = firstChild(line); node !== null; node = nextSibling(node)) {
+    const text = nodeType(node) === 8 ? '' : fold(textContent(node)); // a comment says nothing
+    if (text !== '') return LOADING_WORD.test(text) && LOADING_TEXT.test(fold(textContent(line)));
+  }
+  return false;
+}
+
 /** A line that may be a row of data: it has cells that are no headers. */
 function isDataLine(line) {
   if (localName(line) === 'tr') {
+    const first = firstElement(line); // tells of most lines
+    if (first !== null && first.localName === 'td' && !matches(first, PLACEHOLDER)) return true;
     const cells = cellsOf(line);
     return cells.some((c) => c.localName === 'td') && !cells.every((c) => matches(c, PLACEHOLDER));
   }
@@ -348,7 +361,7 @@ async function settle(need = quietNeeded, end = Infinity) {
     flush();
     await hops();
     flush();
-    watch.glances.clear();
+    if (pending > 0) watch.glances.clear(); // a style sheet may have come: it shows or hides what it likes
     const rest = need();
     if (watch.version !== version || now() - watch.last < rest) continue;
     if (pending === 0 || ++round >= ROUNDS) return;

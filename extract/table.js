@@ -39,7 +39,12 @@ function rowGroups(table, eyes) {
  * objects and the document show elements of the page in place of those, and a large
  * table is a third faster to read so.
  */
-const cellsOf = (tr) => Array.from(tr.cells);
+function cellsOf(tr) {
+  const live = tr.cells;
+  const cells = [];
+  for (let i = 0, n = live.length; i < n; i++) cells.push(live[i]);
+  return cells;
+}
 
 /**
  * The rows of one group as slots. anchors collects the columns in which a cell begins.

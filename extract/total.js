@@ -59,19 +59,19 @@ function rangeNear(el, shown, others) {
       if (range) return range;
     }
   }
-  let around = parentElement(el);
-  for (let level = 0; level < 4 && around !== null && localName(around) !== 'html'; level++) {
-    if (others.some((other) => other !== el && !contains(el, other) && contains(around, other))) return null;
-    const range = rangeAmong(around, el, shown);
+  let known = el;
+  for (const place of placesAround(el, others)) {
+    const range = rangeAmong(place, known, el, shown);
     if (range) return range;
-    around = parentElement(around);
+    known = place;
   }
   return null;
 }
 
-function rangeAmong(around, el, shown) {
-  const walker = document.createTreeWalker(around, NodeFilter.SHOW_ELEMENT, (node) =>
-    node === el || NO_TEXT.has(localName(node)) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+/** Looks in a place around a table, but for the part of it that is known. */
+function rangeAmong(place, known, el, shown) {
+  const walker = document.createTreeWalker(place, NodeFilter.SHOW_ELEMENT, (node) =>
+    node === known || NO_TEXT.has(localName(node)) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
   for (let i = 0; i < 2000 && walker.nextNode(); i++) {
     const node = walker.currentNode;
     if (contains(node, el)) continue;

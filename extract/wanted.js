@@ -47,6 +47,22 @@ function targetsOf(table) {
   return all.length > 0 ? [all] : [];
 }
 
+/** So far around a table is looked for what belongs to it. */
+const LEVELS = 4;
+
+/** The elements around a table, the nearest first, as far as no other table is in them. */
+function placesAround(el, others) {
+  const places = [];
+  for (let place = parentElement(el); places.length < LEVELS && place !== null && localName(place) !== 'html'; place = parentElement(place)) {
+    if (others.some((other) => other !== el && !contains(el, other) && contains(place, other))) break;
+    places.push(place);
+  }
+  return places;
+}
+
+/** What matches in the last of the places around a table and not in it: looked for once for all of them. */
+const besideTable = (el, places, css) => (places.length === 0 ? [] : find(places.at(-1), css).filter((e) => !contains(el, e)));
+
 /** Reads one table or grid of divs as it stands. */
 const formOne = (el) => (localName(el) === 'table' ? formTable(el) : formGrid(el));
 
