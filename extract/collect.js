@@ -228,10 +228,10 @@ function quietAfterPress() {
   return need <= QUIET ? Math.min(need, QUIET_PROVED) : need;
 }
 
-/** Clicks a control and reads the table when it has changed and the page has come to rest; null when nothing changed. */
-async function press(harvest, control, before) {
+/** Does something to a table and reads it when it has changed and the page has come to rest; null when nothing changed. */
+async function press(harvest, act, before) {
   await takeTurn();
-  control.click();
+  act();
   keepDrawing();
   watch.last = now();
   for (const end = now() + QUIET; ; await pause(25)) {
@@ -250,11 +250,16 @@ async function turnPages(harvest, pager, others) {
   for (let i = 0; i < MAX_PAGES; i++) {
     const control = pager.previous();
     if (control === null || disabled(control) || range?.first === 1) break;
-    const back = await press(harvest, control, fingerprint(formed));
+    const back = await press(harvest, () => control.click(), fingerprint(formed));
     if (back === null) break;
     formed = back;
     harvest.replace(formed);
     range = rangeNear(el, shownRows(harvest), others);
+  }
+  const lengths = harvest.met() ? null : lengthsOf(harvest, pager);
+  if (lengths !== null) {
+    if (await fromPages(harvest)) return; // the first page may be enough to tell
+    formed = await lengthen(harvest, lengths, formed);
   }
   const seen = new Set();
   harvest.rows = [];
@@ -279,7 +284,7 @@ async function turnPages(harvest, pager, others) {
     }
     if (harvest.met() || (await fromPages(harvest))) return;
     formed = readAgain(harvest);
-    const next = formed === null ? null : await press(harvest, control, fingerprint(formed));
+    const next = formed === null ? null : await press(harvest, () => control.click(), fingerprint(formed));
     if (next === null) {
       harvest.proof = 'none';
       harvest.note = 'the control for the next page changed nothing';

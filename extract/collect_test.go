@@ -223,6 +223,54 @@ func TestPaging(t *testing.T) {
 	}
 }
 
+// TestLongerPages: where the library of a table lets choose how many rows a page has,
+// fewer pages are turned, and the rows are the same.
+func TestLongerPages(t *testing.T) {
+	t.Parallel()
+	const page = `<div class="dt-container"><div class="dt-length"><select aria-controls="t">%s</select></div>
+<table id="t"><thead><tr><th>Name<th>Value</thead><tbody></tbody></table><div class="dt-info"></div>
+<div class="dt-paging"><button class="dt-paging-button previous">‹</button> <button class="dt-paging-button next">›</button></div></div>
+<script>
+const [tbody, info, list] = ['tbody', '.dt-info', 'select'].map((css) => document.querySelector(css)), [back, on] = document.querySelectorAll('button');
+let at = 0, length = 10, draws = 0;
+const draw = () => {
+	const end = length < 0 ? 57 : Math.min(at + length, 57);
+	tbody.innerHTML = '';
+	for (let i = at; i < end; i++) tbody.insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
+	info.textContent = 'Showing ' + (at + 1) + ' to ' + end + ' of 57 entries';
+	back.disabled = at === 0; on.disabled = end === 57;
+	document.title = ++draws;
+};
+on.onclick = () => { at += length; draw(); }; back.onclick = () => { at -= length; draw(); };
+list.onchange = () => { %s };
+draw();
+</script>`
+	const sets = `length = Number(list.value); setTimeout(draw, 30);`
+	for _, test := range []struct{ name, lengths, changed, draws string }{
+		{"the longest there is", "<option>10<option>25<option>5", sets, "4"}, // the first, the longer one, two more
+		{"one for all rows", "<option>10<option>50<option>100<option>500", sets, "2"},
+		{"all", "<option>10<option>25<option value=-1>All", sets, "2"},
+		{"too long", "<option>10<option>5000", sets, "6"},
+		{"not to be changed", "<option>10<option disabled>50", sets, "6"},
+		{"it does nothing", "<option>10<option>50", "", "6"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := pages(t, map[string]http.HandlerFunc{"/{$}": document(fmt.Sprintf(page, test.lengths, test.changed))})
+			k := kindOf(recipe.Table{From: "#t", MinRows: 1})
+			v := open(t, url+"/", k, nil)
+			tables, err := extract.Tables(v.reading, nil, k, nil)
+			if err != nil || v.err != nil {
+				t.Fatal(err, v.err)
+			}
+			wantRows(t, tables[0], 57)
+			if tables[0].Proof != extract.ProofTotal || v.reading.Title != test.draws {
+				t.Errorf("proof is %s, drawn %s times, want %s", tables[0].Proof, v.reading.Title, test.draws)
+			}
+		})
+	}
+}
+
 // TestVisibleRows: with rows: visible nothing is paged, and nothing is claimed.
 func TestVisibleRows(t *testing.T) {
 	t.Parallel()
