@@ -92,6 +92,29 @@ func TestHostsThatOnlyFailArePaused(t *testing.T) {
 	ok(t, err)
 }
 
+// A turn of a host without a pace costs no write; one with a pace is reserved.
+func TestTurnsOfAHostWithoutAPace(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	run := d.start("a", 3)
+	v, _ := d.visit(d.worker(), run.ID, 1)
+	row := func() string { return get[string](d, "SELECT xmin::text FROM tabfarm_internal.host") }
+	for delay, written := range map[string]bool{"0 s": false, "1 h": true} {
+		d.exec("UPDATE tabfarm_internal.host SET min_delay = $1::text::interval, next_start = clock_timestamp()", delay)
+		before := row()
+		if wait, err := v.TakeTurn(t.Context()); wait > 0 || err != nil {
+			t.Fatalf("delay %s: waits %s, %v", delay, wait, err)
+		}
+		if got := row() != before; got != written {
+			t.Errorf("delay %s: written %t", delay, got)
+		}
+		wait, err := v.TakeTurn(t.Context())
+		if err != nil || (wait > 0) != written {
+			t.Errorf("delay %s: the second turn waits %s, %v", delay, wait, err)
+		}
+	}
+}
+
 func TestAnAnswerEndsTheTrouble(t *testing.T) {
 	t.Parallel()
 	d := open(t)

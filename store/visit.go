@@ -197,13 +197,18 @@ func (v *Visit) mine(ctx context.Context) error {
 // how it went.
 func (v *Visit) TakeTurn(ctx context.Context) (wait time.Duration, err error) {
 	var taken, mine bool
-	err = v.w.s.pool.QueryRow(ctx, `WITH taken AS (
-    UPDATE tabfarm_internal.host h SET next_start = greatest(next_start, clock_timestamp()) +
+	// A host without a pace has nothing to reserve, so nothing is written.
+	err = v.w.s.pool.QueryRow(ctx, `WITH mine AS MATERIALIZED (
+    SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3),
+due AS MATERIALIZED (
+    SELECT min_delay = interval '0' AND pauses = 0 AS free FROM tabfarm_internal.host
+    WHERE host = $1 AND next_start <= clock_timestamp() AND NOT paused AND EXISTS (SELECT FROM mine)),
+taken AS (
+    UPDATE tabfarm_internal.host SET next_start = greatest(next_start, clock_timestamp()) +
         CASE WHEN pauses > 0 THEN greatest(min_delay, $4::interval) ELSE min_delay END
-    WHERE host = $1 AND next_start <= clock_timestamp() AND NOT paused
-      AND EXISTS (SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3)
+    WHERE host = $1 AND next_start <= clock_timestamp() AND NOT paused AND EXISTS (SELECT FROM due WHERE NOT free)
     RETURNING 1)
-SELECT EXISTS (SELECT FROM taken), EXISTS (SELECT FROM tabfarm_internal.slot WHERE host = $1 AND slot = $2 AND turn = $3)`,
+SELECT EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM due WHERE free), EXISTS (SELECT FROM mine)`,
 		v.Host, v.Slot, v.turn, probing).Scan(&taken, &mine)
 	switch {
 	case err != nil:
