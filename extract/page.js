@@ -173,6 +173,15 @@
   };
   before(MessagePort.prototype, 'postMessage', sent);
   before(window, 'postMessage', sent);
+  // The browser answers these as soon as a message.
+  for (const [owner, names] of [
+    [window.StorageManager?.prototype, ['getDirectory', 'estimate', 'persisted']],
+    [window.CookieStore?.prototype, ['get', 'getAll', 'set', 'delete']],
+    [window.Permissions?.prototype, ['query']],
+    [window.NavigatorUAData?.prototype, ['getHighEntropyValues']],
+  ]) {
+    for (const name of names) before(owner, name, sent);
+  }
 
   // What ends at a time of its own, and is seen by nobody but the page.
   const uses = () => {
@@ -187,6 +196,9 @@
     [window.LockManager?.prototype, ['request']],
     [window.FontFaceSet?.prototype, ['load']],
     [window.FontFace?.prototype, ['load']],
+    [window.Blob?.prototype, ['text', 'arrayBuffer', 'bytes', 'stream']],
+    [window.HTMLCanvasElement?.prototype, ['toBlob']],
+    [window.OffscreenCanvas?.prototype, ['convertToBlob']],
     [window.FileReader?.prototype, ['readAsArrayBuffer', 'readAsDataURL', 'readAsText', 'readAsBinaryString']],
     [window.HTMLImageElement?.prototype, ['decode']],
     [window.AbortSignal, ['timeout']],
@@ -196,7 +208,7 @@
   ]) {
     for (const name of names) before(owner, name, uses);
   }
-  for (const name of ['BroadcastChannel', 'RTCPeerConnection', 'SharedWorker']) {
+  for (const name of ['BroadcastChannel', 'RTCPeerConnection', 'SharedWorker', 'CompressionStream', 'DecompressionStream']) {
     const Native = window[name];
     if (typeof Native !== 'function') continue;
     window[name] = new Proxy(Native, {

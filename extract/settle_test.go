@@ -111,6 +111,9 @@ var moreLater = []struct{ name, script string }{
 		const key = await crypto.subtle.importKey('raw', new Uint8Array(8), 'PBKDF2', false, ['deriveBits']);
 		await crypto.subtle.deriveBits({name: 'PBKDF2', hash: 'SHA-256', salt: new Uint8Array(8), iterations: 200000}, key, 256);
 		more(); })();`},
+	{"a blob that is read", `new Blob([new Uint8Array(4e7)]).arrayBuffer().then(more);`},
+	{"what is packed", `new Response(new Response(new Uint8Array(1e7)).body.pipeThrough(new CompressionStream('gzip'))).arrayBuffer().then(more);`},
+	{"a picture of a canvas", `const canvas = document.createElement('canvas'); canvas.width = canvas.height = 700; canvas.getContext('2d'); canvas.toBlob(more);`},
 	{"a frame", `const frame = document.createElement('iframe'); frame.srcdoc = '<script>setTimeout(() => parent.more(), 150)<' + '/script>'; document.body.append(frame);`},
 	{"an observer of sizes", `new ResizeObserver(() => { if (body().rows.length === 50) requestAnimationFrame(() => requestAnimationFrame(more)); }).observe(document.querySelector('#t'));`},
 	{"an observer of what is in sight", `new IntersectionObserver((seen) => seen[0].isIntersecting && body().rows.length === 50 && more()).observe(document.querySelector('thead'));`},
