@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp/jsonv2"
 	"github.com/chromedp/cdproto/network"
@@ -27,7 +28,12 @@ type traffic struct {
 	live     bool // a connection stays open that may bring more
 	workers  int  // that the document has made
 	failed   []Failure
+	ended    time.Time // when the last request that may draw did
 }
+
+// endsLate is how long after its end a request still counts: the page may have the end
+// of the body to read, and to draw what it brought.
+const endsLate = 20 * time.Millisecond
 
 // request is one request in flight.
 type request struct {
@@ -371,7 +377,7 @@ func (v *visit) finish(from *session, id string) {
 	if r == nil {
 		return
 	}
-	delete(v.net.requests, id)
+	v.net.drop(id, r)
 	if r.out.Status >= 400 {
 		v.net.fail(r)
 	}
@@ -416,7 +422,7 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 	if r == nil {
 		return
 	}
-	delete(v.net.requests, ev.ID)
+	v.net.drop(ev.ID, r)
 	switch {
 	case r.out.Status >= 400: // a body that the page does not read ends as cancelled
 		v.net.fail(r)
@@ -429,6 +435,14 @@ func (v *visit) loadingFailed(params jsonv2.Value) {
 		v.net.captured = slices.DeleteFunc(v.net.captured, func(other *capture) bool { return other == c })
 	}
 	v.landed(ev.ID)
+}
+
+// drop: a request has ended.
+func (t *traffic) drop(id string, r *request) {
+	delete(t.requests, id)
+	if r.draws {
+		t.ended = time.Now()
+	}
 }
 
 func (t *traffic) fail(r *request) {

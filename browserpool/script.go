@@ -21,7 +21,8 @@ import (
 //	                and calls __tabfarm_go(N, pending, waited, captured, loose). Requests begun
 //	                since are pending; they are not waited for, so that endless
 //	                polling does not hold a page. waited is the number that were
-//	                waited for. What came of those may not be drawn yet: unless
+//	                waited for, and one more where a request had just ended (20
+//	                ms). What came of those may not be drawn yet: unless
 //	                waited is 0 the script must see one more quiet time before it
 //	                reads. captured is the number of responses captured so far, loose
 //	                that of images, fonts and styles in flight, of workers and open

@@ -393,6 +393,9 @@ func (v *visit) data(r *reader, rest string) {
 func (v *visit) quiet(r *reader, n int) {
 	r.read.quiet, r.read.awaits = n, v.net.snapshot(r.session)
 	r.read.waited = len(r.read.awaits)
+	if time.Since(v.net.ended) < endsLate {
+		r.read.waited++
+	}
 	v.goOn(r)
 }
 

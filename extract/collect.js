@@ -256,7 +256,7 @@ async function turnPages(harvest, pager, others) {
     harvest.replace(formed);
     range = rangeNear(el, shownRows(harvest), others);
   }
-  const lengths = harvest.met() ? null : lengthsOf(harvest, pager);
+  const lengths = harvest.total === null || harvest.met() ? null : lengthsOf(harvest, pager);
   if (lengths !== null) {
     if (await fromPages(harvest)) return; // the first page may be enough to tell
     formed = await lengthen(harvest, lengths, formed);

@@ -232,11 +232,11 @@ func TestLongerPages(t *testing.T) {
 <div class="dt-paging"><button class="dt-paging-button previous">‹</button> <button class="dt-paging-button next">›</button></div></div>
 <script>
 const [tbody, info, list] = ['tbody', '.dt-info', 'select'].map((css) => document.querySelector(css)), [back, on] = document.querySelectorAll('button');
-let at = 0, length = 10, draws = 0;
+let at = 0, length = 10, draws = 0, most = 57;
 const draw = () => {
 	const end = length < 0 ? 57 : Math.min(at + length, 57);
 	tbody.innerHTML = '';
-	for (let i = at; i < end; i++) tbody.insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
+	for (let i = at; i < Math.min(end, at + most); i++) tbody.insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
 	info.textContent = 'Showing ' + (at + 1) + ' to ' + end + ' of 57 entries';
 	back.disabled = at === 0; on.disabled = end === 57;
 	document.title = ++draws;
@@ -253,6 +253,7 @@ draw();
 		{"too long", "<option>10<option>5000", sets, "6"},
 		{"not to be changed", "<option>10<option disabled>50", sets, "6"},
 		{"it does nothing", "<option>10<option>50", "", "6"},
+		{"a server that gives fewer", "<option>10<option>50", `length = Number(list.value); most = 30; setTimeout(draw, 30)`, "8"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -39,22 +39,31 @@ function lengthsOf(harvest, pager) {
 
 /**
  * Makes the pages of a table longer, as far as its library offers it: then fewer are
- * turned, and its server is asked less often.
+ * turned, and its server is asked less often. One that shows fewer rows than it was
+ * asked for gets its own length back, or rows would be left out between its pages.
  * @returns {Promise<Formed>} the first page
  */
 async function lengthen(harvest, list, formed) {
-  const rows = (value) => (value === '-1' ? harvest.total ?? Infinity : Number(value));
-  const longer = Array.from(list.options).filter((o) => !o.disabled).map((o) => o.value).filter((v) => rows(v) > rows(list.value) && rows(v) <= LONG_PAGE);
+  const rows = (value) => (value === '-1' ? harvest.total : Number(value));
+  const own = list.value;
+  const longer = Array.from(list.options).filter((o) => !o.disabled).map((o) => o.value).filter((v) => rows(v) > rows(own) && rows(v) <= LONG_PAGE);
   longer.sort((a, b) => rows(a) - rows(b));
-  const value = longer.find((v) => harvest.total !== null && rows(v) >= harvest.total) ?? longer.at(-1);
+  const value = longer.find((v) => rows(v) >= harvest.total) ?? longer.at(-1);
   if (value === undefined) return formed;
-  const first = await press(harvest, () => {
+  const first = await choose(harvest, list, value, formed);
+  const short = harvest.count() < Math.min(rows(value), harvest.total);
+  return short && list.value === value ? choose(harvest, list, own, first) : first;
+}
+
+/** Chooses how many rows a page has, and reads it. */
+async function choose(harvest, list, value, formed) {
+  const changed = await press(harvest, () => {
     list.value = value;
     tellChange(list);
   }, fingerprint(formed));
-  if (first === null) return readAgain(harvest) ?? formed;
-  harvest.replace(first);
-  return first;
+  const shown = changed ?? readAgain(harvest) ?? formed;
+  harvest.replace(shown);
+  return shown;
 }
 
 /** Lists of pages, by their element, class or label. */
