@@ -6,52 +6,48 @@
 /** Below so many elements all are asked: reading the style sheets would cost more. */
 const ASK_ALL = 400;
 
-/** Always suspects: hidden by attribute, by their own style, or by the browser. */
-const SUSPECTS = '[hidden],[style*="display" i],[style*="visibility" i],dialog,[popover]';
+/** What a rule may do to an element: the elements that it may be done to without one, and whether a style does it. */
+const EFFECTS = {
+  hide: {
+    always: '[hidden],[style*="display" i],[style*="visibility" i],dialog,[popover]',
+    by: ({ display, visibility }) => display === 'none' || display.includes('(') || (visibility !== '' && visibility !== 'visible'),
+  },
+  scroll: {
+    always: '[style*="overflow" i],dialog,[popover]',
+    by: (style) => /auto|scroll|overlay|inherit|revert|\(/.test(style.overflow + style.overflowX + style.overflowY + style.overflowBlock + style.overflowInline),
+  },
+};
 
-/** Always what may scroll: by its own style, or by the browser. */
-const MAY_SCROLL = '[style*="overflow" i],dialog,[popover]';
-/** Values of overflow that let scroll, or may. */
-const SCROLLS = /auto|scroll|overlay|inherit|revert|\(/;
-
-/** What was found in which rules: selectors of what they hide, and of what they make scroll; null where that cannot be known. */
-const styles = { rules: null, hiding: null, scrolling: null };
+/** Selectors of what may be hidden or scrolled, as far as they were looked for in these rules. */
+const styles = { rules: null, found: {} };
 
 /** The rules of the page as far as they are told apart here: its sheets, and how many rules each has. */
 const rulesNow = () => [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])].flatMap((sheet) => [sheet, sheet.disabled ? -1 : sheet.cssRules.length]);
 
-/** What the page's rules hide and make scroll. A grid is read many times, and its rules do not change meanwhile. */
-function stylesNow() {
+/**
+ * Selectors of what may be hidden or scrolled; null where that cannot be known. A grid
+ * is read many times, and its rules do not change meanwhile.
+ */
+function suspectsOf(effect) {
   try {
     const rules = rulesNow();
-    if (rules.length !== styles.rules?.length || rules.some((r, i) => r !== styles.rules[i])) {
-      Object.assign(styles, { rules, ...lookIntoRules() });
-    }
+    if (rules.length !== styles.rules?.length || rules.some((r, i) => r !== styles.rules[i])) Object.assign(styles, { rules, found: {} });
+    if (!(effect in styles.found)) styles.found[effect] = lookIntoRules(EFFECTS[effect]);
+    return styles.found[effect];
   } catch {
-    Object.assign(styles, { rules: null, hiding: null, scrolling: null }); // a sheet of another site
+    return null; // a sheet of another site
   }
-  return styles;
 }
 
-function lookIntoRules() {
-  const hiding = [SUSPECTS];
-  const scrolling = [MAY_SCROLL];
+function lookIntoRules({ always, by }) {
+  const found = [always];
   let known = true;
   const visit = (rules, nested) => {
     for (const rule of rules) {
       if (rule instanceof CSSKeyframesRule) continue;
-      const style = rule.style;
-      if (style && rule.selectorText) {
-        const display = style.display;
-        const visibility = style.visibility;
-        if (display === 'none' || display.includes('(') || (visibility !== '' && visibility !== 'visible')) {
-          if (nested) known = false;
-          hiding.push(rule.selectorText);
-        }
-        if (SCROLLS.test(style.overflow + style.overflowX + style.overflowY + style.overflowBlock + style.overflowInline)) {
-          if (nested) known = false;
-          scrolling.push(rule.selectorText);
-        }
+      if (rule.style && rule.selectorText && by(rule.style)) {
+        if (nested) known = false;
+        found.push(rule.selectorText);
       }
       if (rule.styleSheet) visit(rule.styleSheet.cssRules, nested);
       if (rule.cssRules && rule.cssRules.length > 0) visit(rule.cssRules, nested || Boolean(rule.selectorText));
@@ -60,15 +56,15 @@ function lookIntoRules() {
   for (const sheet of [...styleSheets(document), ...(document.adoptedStyleSheets ?? [])]) {
     if (!sheet.disabled) visit(sheet.cssRules, false);
   }
-  return known ? { hiding: hiding.join(','), scrolling: scrolling.join(',') } : { hiding: null, scrolling: null };
+  return known ? found.join(',') : null;
 }
 
 /** False for an element that no rule makes scroll. */
 function mayScroll(el) {
   if (shadows.any) return true; // shadow trees have rules of their own
-  const { scrolling } = stylesNow();
+  const css = suspectsOf('scroll');
   try {
-    return scrolling === null || matches(el, scrolling);
+    return css === null || matches(el, css);
   } catch {
     return true; // a selector that holds only where it stands
   }
@@ -95,7 +91,7 @@ function eyesFor(root) {
   let suspects = null;
   let blind = null; // what a rule could have made invisible is asked; it costs the styles of all
   if (!shadows.any && elementsBelow(root).length > ASK_ALL) { // shadow trees have rules of their own
-    const css = stylesNow().hiding;
+    const css = suspectsOf('hide');
     try {
       if (css !== null) {
         suspects = new Set(find(root, css));
