@@ -20,10 +20,14 @@ func TestHearsScrolling(t *testing.T) {
 	)
 	for _, test := range []struct{ name, style, attribute, script string }{
 		{"a listener of the rows' own box", own, ``, `body().addEventListener('scroll', () => body().scrollTop + 120 > body().scrollHeight && more())`},
-		{"of a box that a variable makes scroll", `<style>:root { --o: auto } tbody { display: block; height: 100px; overflow: var(--o) }</style>`, ``,
-			`body().addEventListener('scroll', () => body().scrollTop + 120 > body().scrollHeight && more())`},
-		{"of one that a rule in a rule makes scroll", `<style>@media screen { table { & tbody { display: block; height: 100px; overflow-y: scroll } } }</style>`, ``,
-			`body().addEventListener('scroll', () => body().scrollTop + 120 > body().scrollHeight && more())`},
+		{
+			"of a box that a variable makes scroll", `<style>:root { --o: auto } tbody { display: block; height: 100px; overflow: var(--o) }</style>`, ``,
+			`body().addEventListener('scroll', () => body().scrollTop + 120 > body().scrollHeight && more())`,
+		},
+		{
+			"of one that a rule in a rule makes scroll", `<style>@media screen { table { & tbody { display: block; height: 100px; overflow-y: scroll } } }</style>`, ``,
+			`body().addEventListener('scroll', () => body().scrollTop + 120 > body().scrollHeight && more())`,
+		},
 		{"of one that a sheet of a script makes scroll", ``, ``, `const sheet = new CSSStyleSheet(); sheet.replaceSync('tbody { display: block; height: 100px; overflow-block: auto }');
 			document.adoptedStyleSheets = [sheet]; body().addEventListener('scroll', () => body().scrollTop + 120 > body().scrollHeight && more())`},
 		{"of one that its own style makes scroll", ``, ``, `body().style = 'display: block; height: 100px; overflow: auto';
