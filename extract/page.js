@@ -137,15 +137,21 @@
     if (type === 'scroll' || type === 'scrollend' || type === 'wheel') scrolls = Math.max(scrolls, ofPart(this) ? 1 : 2);
     return apply(addListener, this, [type, ...rest]);
   };
-  for (const name of ['onscroll', 'onscrollend', 'onwheel']) {
+  /** Calls f when an element is given a handler as its property. */
+  const onSet = (name, f) => {
     const own = Object.getOwnPropertyDescriptor(HTMLElement.prototype, name);
-    if (!own?.set) continue;
+    if (!own?.set) return;
     Object.defineProperty(HTMLElement.prototype, name, {
       ...own,
-      set(f) {
-        scrolls = Math.max(scrolls, 1);
-        apply(own.set, this, [f]);
+      set(handler) {
+        f();
+        apply(own.set, this, [handler]);
       },
+    });
+  };
+  for (const name of ['onscroll', 'onscrollend', 'onwheel']) {
+    onSet(name, () => {
+      scrolls = Math.max(scrolls, 1);
     });
   }
   const NativeObserver = window.IntersectionObserver;
@@ -179,6 +185,10 @@
     [window.CookieStore?.prototype, ['get', 'getAll', 'set', 'delete']],
     [window.Permissions?.prototype, ['query']],
     [window.NavigatorUAData?.prototype, ['getHighEntropyValues']],
+    [window.Geolocation?.prototype, ['getCurrentPosition']],
+    [window.ServiceWorkerContainer?.prototype, ['register', 'getRegistration', 'getRegistrations']],
+    [Document.prototype, ['hasStorageAccess', 'requestStorageAccess']],
+    [History.prototype, ['back', 'forward', 'go']],
   ]) {
     for (const name of names) before(owner, name, sent);
   }
@@ -187,6 +197,12 @@
   const uses = () => {
     other = true;
   };
+  onSet('onanimationend', uses);
+  onSet('ontransitionend', uses);
+  before(Document.prototype, 'startViewTransition', () => {
+    uses();
+    want(); // it begins with a frame
+  });
   for (const [owner, names] of [
     [window.IDBFactory?.prototype, ['open']],
     [window.CacheStorage?.prototype, ['open', 'match']],

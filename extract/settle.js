@@ -259,6 +259,9 @@ function still() {
 /** True where documents of their own are in the page. */
 const hasFrames = () => findOne(document, 'iframe,frame,object,embed') !== null;
 
+/** Elements that hear of the end of what moves. */
+const HEARS_OF_ENDS = '[onanimationend],[ontransitionend]';
+
 /** Asks the page's world what it still has to do. */
 function pageTimers() {
   let answer = '0 0 2 0 1 1 0'; // where it cannot be asked, anything may be
@@ -269,7 +272,7 @@ function pageTimers() {
   const [short, long, scrolls, soon, frames, other, message] = answer.split(' ').map(Number);
   watch.scrolls = scrolls > 0;
   watch.scrollsWhole = scrolls > 1;
-  watch.other = other === 1;
+  watch.other = other === 1 || findOne(document, HEARS_OF_ENDS) !== null;
   return { short: short || 0, long: long || 0, soon: soon || 0, frames: frames === 1, message: message || 0 };
 }
 
