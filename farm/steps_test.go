@@ -211,9 +211,7 @@ func TestStepsEnd(t *testing.T) {
 		},
 		{
 			"a page that never comes", rows + `<form action="/never"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
-			// 3, which waits; or 2, for a busy Chrome may answer the script no more while the
-			// next document is on its way, until the time is over.
-			"step ",
+			`step 3: wait: nothing matches "#other". The page's title is "A page".`,
 		},
 		{
 			"an error page", rows + `<form action="/nowhere"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, HTTPError,
