@@ -102,9 +102,9 @@ var moreLater = []struct{ name, script string }{
 	{"a picture that has loaded", `const picture = new Image(); picture.onload = picture.onerror = more; picture.src = '/slow';`},
 	{"a worker", `new Worker(URL.createObjectURL(new Blob(['setTimeout(() => postMessage(0), 150)']))).onmessage = more;`},
 	{"events of the server", `new EventSource('/events').onmessage = (e) => { e.target.close(); more(); };`},
-	{"an animation of a script", `document.body.animate([{opacity: 0.5}, {opacity: 1}], 60).finished.then(more);`},
+	{"an animation of a script", `document.body.animate([{opacity: 0.5}, {opacity: 1}], 150).finished.then(more);`},
 	{"a transition", `const app = document.querySelector('#app'); app.addEventListener('transitionend', more);
-		app.style.cssText = 'transition: opacity 60ms'; getComputedStyle(app).opacity; app.style.opacity = 0.5;`},
+		app.style.cssText = 'transition: opacity 150ms'; getComputedStyle(app).opacity; app.style.opacity = 0.5;`},
 	{"a transition that a property hears of", `const app = document.querySelector('#app'); app.ontransitionend = more;
 		app.style.cssText = 'transition: opacity 60ms'; getComputedStyle(app).opacity; app.style.opacity = 0.5;`},
 	{"an animation that an attribute hears of", `const app = document.querySelector('#app'); app.setAttribute('onanimationend', 'more()');
