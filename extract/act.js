@@ -7,10 +7,21 @@ globalThis.__tabfarm_did = (number, error) => {
   if (number === acts && actEnded !== null) actEnded(error);
 };
 
-/** Gives the page inputs, in their order; resolves to what went wrong, "" for nothing. */
+/**
+ * Gives the page inputs, in their order; resolves to what went wrong, "" for nothing.
+ * An input that makes the page leave is done when it begins to: while a document is
+ * on its way Chrome holds back what the pool says to this one, also that it is done,
+ * and one that never comes would hold it until the deadline.
+ */
 function input(...list) {
   return new Promise((resolve) => {
-    actEnded = resolve;
+    const leaves = () => ended('');
+    const ended = (error) => {
+      unlisten(globalThis, 'beforeunload', leaves);
+      resolve(error);
+    };
+    listen(globalThis, 'beforeunload', leaves);
+    actEnded = ended;
     send('input ' + ++acts + ' ' + JSON.stringify(list));
   });
 }

@@ -213,6 +213,10 @@ func TestStepsEnd(t *testing.T) {
 			"a page that never comes", rows + `<form action="/never"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
 			`step 3: wait: nothing matches "#other". The page's title is "A page".`,
 		},
+		{ // it is on its way before Chrome can say that the key was pressed
+			"a page that never comes, at once", rows + `<input id="q" onkeydown="location = '/never'; for (const begun = performance.now(); performance.now() - begun < 300;);">`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
+			`step 3: wait: nothing matches "#other". The page's title is "A page".`,
+		},
 		{
 			"an error page", rows + `<form action="/nowhere"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, HTTPError,
 			`the server answers HTTP 404 Not Found: is the URL right? (/nowhere?q=x)`,
