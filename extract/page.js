@@ -2,8 +2,9 @@
 // and idle callbacks that the page has set up and that may still draw, and
 // whether it listens for scrolling. It answers questions of the reading script
 // by events whose name the page does not know; one asks for the rows that the
-// library of a grid has. It opens shadow trees that would be closed, lets idle
-// callbacks come in time, and changes nothing else.
+// library of a grid has, one for the page's clock to go forward. It opens shadow
+// trees that would be closed, lets idle callbacks come in time, and changes nothing
+// else.
 (() => {
   'use strict';
   const secret = SECRET;
@@ -24,7 +25,12 @@
   /** A timer whose chain has set itself up so many times without a change is a clock or a poll. */
   const CHAIN = 4;
 
-  /** @type {Map<string, {delay: number, times: number[]}>} what is pending, by kind and id */
+  /**
+   * What is pending: its delay in ms, when it is due, when the chain was set up that
+   * set it up (itself first), the page's function, Chrome's id, and how it is run.
+   * @typedef {{delay: number, due: number, times: number[], f: Function, native: number, start: Function}} Entry
+   * @type {Map<string, Entry>} by kind and the id that the page knows
+   */
   const pending = new Map();
   let frames = false; // the page has asked for frames, or watches what they bring
   let wanted = false; // it wants one, and the reading script knows
@@ -40,9 +46,9 @@
     wanted = true;
     apply(dispatch, doc, [new NativeEvent(secret + 'w')]);
   };
-  const note = (kind, id, delay) => {
+  const note = (kind, id, delay, f, start) => {
     if (kind === 'f' || kind === 'i') want();
-    if (delay <= LONG) pending.set(kind + id, { delay, times: [now(), ...running].slice(0, CHAIN) });
+    pending.set(kind + id, { delay, due: now() + delay, times: [now(), ...running].slice(0, CHAIN), f, native: id, start });
   };
 
   /** Runs a callback as part of its chain. */
@@ -67,10 +73,11 @@
       const call = function (...args) {
         const entry = pending.get(kind + id);
         pending.delete(kind + id);
+        if (kind === 'f') args[0] += lead;
         return run(entry, f, this, args);
       };
       id = apply(native, this, [call, ...rest]);
-      note(kind, id, delayOf(rest));
+      note(kind, id, delayOf(rest), f, () => apply(call, window, rest.slice(1)));
       return id;
     };
   };
@@ -78,7 +85,11 @@
     const native = owner[name];
     if (typeof native !== 'function') return;
     owner[name] = function (id) {
-      for (const kind of kinds) pending.delete(kind + id);
+      for (const kind of kinds) {
+        const entry = pending.get(kind + id);
+        pending.delete(kind + id);
+        if (entry) apply(native, window, [entry.native]);
+      }
       return apply(native, this, [id]);
     };
   };
@@ -93,6 +104,7 @@
     };
   }
 
+  const [nativeTimeout, nativeClear] = [window.setTimeout, window.clearTimeout];
   once(window, 'setTimeout', 't', (rest) => Number(rest[0]) || 0);
   once(window, 'requestAnimationFrame', 'f', () => 0);
   once(window, 'requestIdleCallback', 'i', () => 0);
@@ -108,12 +120,83 @@
     let id;
     const call = function (...args) {
       const entry = pending.get('v' + id);
-      if (entry) entry.times = [now(), ...entry.times].slice(0, CHAIN);
+      if (entry) {
+        entry.times = [now(), ...entry.times].slice(0, CHAIN);
+        entry.due = now() + entry.delay;
+      }
       return run(entry, f, this, args);
     };
-    id = apply(nativeInterval, this, [call, delay, ...rest]);
-    note('v', id, Number(delay) || 0);
+    const begin = () => apply(nativeInterval, window, [call, delay, ...rest]);
+    id = begin();
+    note('v', id, Number(delay) || 0, f, () => {
+      const entry = pending.get('v' + id);
+      entry.native = begin(); // first, for the page may end it
+      apply(call, window, rest);
+    });
     return id;
+  };
+
+  // The page's clock. While a page waits for nothing but a timer, nothing but time
+  // passes; so that time is left out. All clocks that a page reads go forward by it,
+  // and all timers come so much earlier, in their order: what the page sees is what
+  // it would have seen later.
+
+  let lead = 0; // ms by which the page's clocks are ahead
+  /** The sources of timers that time was left out for: each once, or a poll would not rest between two. */
+  const skipped = new Set();
+  const sourceOf = Function.prototype.toString;
+  const byDue = (a, b) => a[1].due - b[1].due;
+  const timersByDue = () => [...pending].filter(([name]) => name[0] === 't' || name[0] === 'v').sort(byDue);
+
+  /** The timer that is due next, if its time may be left out. */
+  const nextTimer = () => {
+    const [name, entry] = timersByDue()[0] ?? [''];
+    if (name[0] !== 't' || entry.delay >= SHORT || entry.due <= now()) return null;
+    return skipped.has(apply(sourceOf, entry.f, [])) ? null : entry;
+  };
+
+  /** Leaves out the time until the next timer. */
+  const skipTime = () => {
+    const next = nextTimer();
+    if (next === null) return;
+    skipped.add(apply(sourceOf, next.f, []));
+    try {
+      if (lead === 0) setClocks();
+    } catch {
+      return; // the page has frozen them
+    }
+    const by = next.due - now();
+    lead += by;
+    for (const [name, entry] of timersByDue()) {
+      const start = () => {
+        if (pending.get(name) === entry) entry.start();
+      };
+      apply(nativeClear, window, [entry.native]);
+      entry.due -= by;
+      entry.native = apply(nativeTimeout, window, [start, Math.max(entry.due - now(), 0)]);
+    }
+  };
+
+  const setClocks = () => {
+    const Clock = window.Date;
+    const { now: clock } = Clock;
+    const dateNow = () => apply(clock, Clock, []) + Math.ceil(lead);
+    Clock.now = dateNow;
+    window.Date = new Proxy(Clock, {
+      construct: (target, args, made) => Reflect.construct(target, args.length > 0 ? args : [dateNow()], made),
+      apply: () => new Clock(dateNow()).toString(),
+    });
+    const since = Performance.prototype.now;
+    Performance.prototype.now = function () {
+      return apply(since, this, []) + lead;
+    };
+    const stamp = Object.getOwnPropertyDescriptor(Event.prototype, 'timeStamp');
+    Object.defineProperty(Event.prototype, 'timeStamp', {
+      ...stamp,
+      get() {
+        return apply(stamp.get, this, []) + lead;
+      },
+    });
   };
 
   // The reader cannot look into closed shadow trees.
@@ -282,15 +365,16 @@
   const ends = { t: window.clearTimeout, v: window.clearInterval, f: window.cancelAnimationFrame, i: window.cancelIdleCallback };
   apply(addListener, doc, [secret + 'x', () => {
     stopped = true;
-    for (const name of [...pending.keys()]) apply(ends[name[0]], window, [Number(name.slice(1))]);
+    for (const name of [...pending.keys()]) apply(ends[name[0]], window, [Number(name.slice(1))]); // deletes it, too
   }, true]);
+  apply(addListener, doc, [secret + 'n', skipTime, true]);
   apply(addListener, doc, [secret + 'g', (question) => {
     apply(dispatch, doc, [new NativeEvent(secret + 'h', { detail: rowsOf(apply(composedPath, question, [])[0]) })]);
   }, true]);
   apply(addListener, doc, [secret + 'q', (question) => {
     const since = Number(question.detail);
     const heard = window.onscroll || doc.onscroll ? 2 : scrolls;
-    const answer = [count('tvfi', SHORT - 1, since), count('tvfi', LONG, since), heard, count('fi', LONG, since), frames ? 1 : 0, other ? 1 : 0, Math.round(Math.min(now() - message, 1e6))].join(' ');
+    const answer = [count('tvfi', SHORT - 1, since), count('tvfi', LONG, since), heard, count('fi', LONG, since), frames ? 1 : 0, other ? 1 : 0, Math.round(Math.min(now() - message, 1e6)), nextTimer() === null ? 0 : 1].join(' ');
     apply(dispatch, doc, [new NativeEvent(secret + 'a', { detail: answer })]);
   }]);
 })();

@@ -252,9 +252,11 @@ const NO_MESSAGE = 60;
  */
 function still() {
   const timers = pageTimers();
-  if (timers.short > 0 || timers.soon > 0 || watch.other || timers.message < NO_MESSAGE || watch.loose > 0) return false;
-  return !hasFrames();
+  return timers.short === 0 && onlyTimers(timers);
 }
+
+/** True when a change could come from timers alone. */
+const onlyTimers = (timers) => timers.soon === 0 && !watch.other && timers.message >= NO_MESSAGE && watch.loose === 0 && !hasFrames();
 
 /** True where documents of their own are in the page. */
 const hasFrames = () => findOne(document, 'iframe,frame,object,embed') !== null;
@@ -264,16 +266,16 @@ const HEARS_OF_ENDS = '[onanimationend],[ontransitionend]';
 
 /** Asks the page's world what it still has to do. */
 function pageTimers() {
-  let answer = '0 0 2 0 1 1 0'; // where it cannot be asked, anything may be
+  let answer = '0 0 2 0 1 1 0 0'; // where it cannot be asked, anything may be
   const hear = (event) => (answer = String(event.detail));
   listen(document, SECRET + 'a', hear);
   dispatch(document, new CustomEvent(SECRET + 'q', { detail: String(watch.last) }));
   unlisten(document, SECRET + 'a', hear);
-  const [short, long, scrolls, soon, frames, other, message] = answer.split(' ').map(Number);
+  const [short, long, scrolls, soon, frames, other, message, next] = answer.split(' ').map(Number);
   watch.scrolls = scrolls > 0;
   watch.scrollsWhole = scrolls > 1;
   watch.other = other === 1 || findOne(document, HEARS_OF_ENDS) !== null;
-  return { short: short || 0, long: long || 0, soon: soon || 0, frames: frames === 1, message: message || 0 };
+  return { short: short || 0, long: long || 0, soon: soon || 0, frames: frames === 1, message: message || 0, next: next === 1 };
 }
 
 /** Makes the page drop what it has set up: it has been read, and is shown until the next page comes. */
@@ -286,12 +288,37 @@ function timersHold(need) {
   const idle = now() - watch.last;
   if (idle > IDLE_HOLD) return false;
   const timers = pageTimers();
-  if (timers.soon > 0) return true;
-  if (timers.frames && drawing.left > 0) {
-    wantFrame();
+  if (timers.soon > 0 || framesHold(timers)) return true;
+  return need >= QUIET_EMPTY ? timers.long > 0 : idle <= TIMERS_HOLD && timers.short > 0;
+}
+
+/** Draws the frames that a page which watches them has not had since its last change. True while there are such. */
+function framesHold(timers) {
+  if (!timers.frames || drawing.left <= 0) return false;
+  wantFrame();
+  return true;
+}
+
+/**
+ * Leaves out the time until the page's next timer, where the page waits for nothing
+ * else (see skipTime of page.js). False when there is nothing to leave out.
+ */
+async function skipTime(end) {
+  const waits = (timers) => timers.next && onlyTimers(timers) && readyState(document) !== 'loading';
+  const timers = pageTimers();
+  if (!waits(timers)) return false;
+  if (framesHold(timers)) {
+    await pause(LOOK_EVERY);
     return true;
   }
-  return need >= QUIET_EMPTY ? timers.long > 0 : idle <= TIMERS_HOLD && timers.short > 0;
+  const version = watch.version;
+  const pending = await askPool(end);
+  await hops();
+  flush();
+  if (pending !== 0 || watch.version !== version || !waits(pageTimers())) return false;
+  dispatch(document, new CustomEvent(SECRET + 'n'));
+  await hops();
+  return true;
 }
 
 /** So many tasks of its own the script sees come and go before it reads: what the page had in its queue has been done by then. */
@@ -311,13 +338,15 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Tells the pool that the page is quiet. Once the requests that were in flight
- * then have ended it gives their number, and that of those begun since.
+ * then have ended it gives their number, and that of those begun since; undefined
+ * when that was not before a time.
  */
-function askPool() {
-  return new Promise((resolve) => {
+function askPool(end = Infinity) {
+  const told = new Promise((resolve) => {
     watch.answer = resolve;
     send('quiet ' + ++watch.asked);
   });
+  return end === Infinity ? told : Promise.race([told, pause(end - now())]);
 }
 
 globalThis.__tabfarm_go = (number, pending, waited, captured, loose) => {
@@ -341,6 +370,7 @@ async function settle(need = quietNeeded, end = Infinity) {
     if (state.delivered) await never(); // the deadline came first
     if (now() >= end) return;
     const idle = now() - watch.last;
+    if (idle >= QUIET_STILL && (await skipTime(end))) continue;
     if (idle < QUIET_STILL || (idle < QUIET_PROVED && !still())) {
       await pause(Math.max(QUIET_STILL - idle + 1, LOOK_EVERY));
       continue;
@@ -360,7 +390,7 @@ async function settle(need = quietNeeded, end = Infinity) {
       continue;
     }
     const version = watch.version;
-    const pending = await (end === Infinity ? askPool() : Promise.race([askPool(), pause(end - now())]));
+    const pending = await askPool(end);
     flush();
     await hops();
     flush();

@@ -132,19 +132,24 @@ func TestStill(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			script := "add(make(0, 50)); const more = () => { if (body().rows.length === 50) add(make(50, 50)); }; window.more = more;\n" + test.script
-			url := pages(t, map[string]http.HandlerFunc{
-				"/{$}":  document(fmt.Sprintf(shell, script)),
-				"/slow": func(_ http.ResponseWriter, r *http.Request) { sleep(r.Context(), 150*time.Millisecond) },
-				"/events": func(w http.ResponseWriter, r *http.Request) {
-					w.Header().Set("Content-Type", "text/event-stream")
-					_ = http.NewResponseController(w).Flush()
-					sleep(r.Context(), 150*time.Millisecond)
-					_, _ = fmt.Fprint(w, "data: more\n\n")
-				},
-			})
-			wantRowsOf(t, url+"/", 100)
+			wantRowsOf(t, laterPage(t, script), 100)
 		})
 	}
+}
+
+// laterPage serves a page with a script of moreLater.
+func laterPage(t *testing.T, script string) string {
+	t.Helper()
+	return pages(t, map[string]http.HandlerFunc{
+		"/{$}":  document(fmt.Sprintf(shell, script)),
+		"/slow": func(_ http.ResponseWriter, r *http.Request) { sleep(r.Context(), 150*time.Millisecond) },
+		"/events": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_ = http.NewResponseController(w).Flush()
+			sleep(r.Context(), 150*time.Millisecond)
+			_, _ = fmt.Fprint(w, "data: more\n\n")
+		},
+	}) + "/"
 }
 
 // wantRowsOf opens a page and checks the rows of its table #t.
