@@ -92,7 +92,9 @@ type Answer struct {
 	// Failed are the page's own requests that could have drawn something (XHR,
 	// fetch, script) and ended without an answer or with a status of 400 or more.
 	Failed []Failure
-	Err    string // Chrome's own word for a failed load, net::ERR_...
+	// Awaited is the document that the page was on its way to at its deadline, "" for none.
+	Awaited string
+	Err     string // Chrome's own word for a failed load, net::ERR_...
 	// Exceptions is the number of uncaught errors of the page; Exception the first one's text.
 	Exceptions int
 	Exception  string

@@ -82,12 +82,13 @@ func (v *visit) leaving(params jsonv2.Value) {
 	var ev struct {
 		FrameID  string `json:"frameId"`
 		LoaderID string `json:"loaderId"`
+		URL      string `json:"url"`
 		Type     string `json:"navigationType"`
 	}
 	if decode(params, &ev) != nil || v.doc == nil || ev.FrameID != string(v.target.id) || strings.Contains(ev.Type, "same") {
 		return
 	}
-	v.net.requests[ev.LoaderID] = &request{from: v.target.session, loader: v.doc.loader, draws: true, leaves: true}
+	v.net.requests[ev.LoaderID] = &request{from: v.target.session, loader: v.doc.loader, draws: true, leaves: true, out: Failure{URL: ev.URL}}
 }
 
 // stayed: the top frame has come to rest. A navigation that was under way and has

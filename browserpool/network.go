@@ -122,14 +122,15 @@ func (t *traffic) loose() int {
 	return n
 }
 
-// leaving says that the page is on its way to another document.
-func (t *traffic) leaving() bool {
+// leaving is the request for another document that the page is on its way to, nil
+// for none.
+func (t *traffic) leaving() *request {
 	for _, r := range t.requests {
 		if r.leaves {
-			return true
+			return r
 		}
 	}
-	return false
+	return nil
 }
 
 // keepOnly forgets what other documents than that of the loader have asked for.

@@ -332,7 +332,8 @@ func (v *visit) atDeadline() {
 	whole := v.framesDone() && v.checks == 0 // but for an answer to frameEnd's question
 	var last []*call
 	if !v.over && v.world.unique != "" && v.doc != nil {
-		if v.net.leaving() {
+		if next := v.net.leaving(); next != nil {
+			v.nextURL = next.out.URL
 			// While another document is on its way Chrome passes nothing on to this one.
 			send(v.target.session, page.StopLoading, cdp.Empty{}).forget()
 		}
@@ -386,7 +387,7 @@ func (v *visit) lastCalls() []*call {
 // answer puts together what is known when the visit has ended.
 func (v *visit) answer() Answer {
 	v.mu.Lock()
-	a := Answer{URL: v.request.URL, Exceptions: v.exceptions, Exception: v.exception, Failed: v.net.failed}
+	a := Answer{URL: v.request.URL, Awaited: v.nextURL, Exceptions: v.exceptions, Exception: v.exception, Failed: v.net.failed}
 	if doc := v.shown(); doc != nil {
 		a.URL, a.Status, a.Header, a.MIMEType, a.Err = doc.url, doc.status, doc.header, doc.mime, doc.failed
 	}

@@ -61,7 +61,7 @@ func (v *visit) stage() stage {
 	switch {
 	case v.waiting > 0:
 		return waits
-	case v.documents == 0, v.net.leaving():
+	case v.documents == 0, v.net.leaving() != nil:
 		return navigates
 	case v.read.on, slices.ContainsFunc(v.frames, func(f *frame) bool { return f.read.on }), v.framesDone():
 		return reads

@@ -51,6 +51,7 @@ type visit struct {
 	docs      map[string]*document // by loader, those that may still commit
 	doc       *document            // that has committed
 	documents int
+	nextURL   string            // the document that the page was on its way to at its deadline
 	reader                      // of the top document
 	delivered bool              // it has delivered all of its payload
 	frames    []*frame          // below it, in the order in which they appeared

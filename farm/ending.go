@@ -342,6 +342,9 @@ func stopped(e *ending, r *extract.Reading, a browserpool.Answer) *ending {
 	if r.Title != "" {
 		e.message += fmt.Sprintf(" The page's title is %q.", r.Title)
 	}
+	if a.Awaited != "" {
+		e.message += fmt.Sprintf(" The page was on its way to %s, which had not answered.", shortURL(a.Awaited))
+	}
 	if len(a.Failed) > 0 {
 		f := a.Failed[0]
 		e.blame(f, a.URL)

@@ -211,11 +211,11 @@ func TestStepsEnd(t *testing.T) {
 		},
 		{
 			"a page that never comes", rows + `<form action="/never"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
-			`step 3: wait: nothing matches "#other". The page's title is "A page".`,
+			`step 3: wait: nothing matches "#other". The page's title is "A page". The page was on its way to /never?q=x, which had not answered.`,
 		},
 		{ // it is on its way before Chrome can say that the key was pressed
 			"a page that never comes, at once", rows + `<input id="q" onkeydown="location = '/never'; for (const begun = performance.now(); performance.now() - begun < 300;);">`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, Timeout,
-			`step 3: wait: nothing matches "#other". The page's title is "A page".`,
+			`step 3: wait: nothing matches "#other". The page's title is "A page". The page was on its way to /never, which had not answered.`,
 		},
 		{
 			"an error page", rows + `<form action="/nowhere"><input id="q" name="q"></form>`, `[{fill: "#q", value: x}, {press: Enter}, {wait: "#other"}]`, HTTPError,
