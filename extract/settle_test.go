@@ -155,6 +155,12 @@ func laterPage(t *testing.T, script string) string {
 // wantRowsOf opens a page and checks the rows of its table #t.
 func wantRowsOf(t *testing.T, url string, n int) {
 	t.Helper()
+	wantRows(t, tableOf(t, url), n)
+}
+
+// tableOf opens a page and reads its table #t.
+func tableOf(t *testing.T, url string) extract.Table {
+	t.Helper()
 	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
 	v := open(t, url, k, nil)
 	if v.err != nil {
@@ -164,7 +170,7 @@ func wantRowsOf(t *testing.T, url string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRows(t, tables[0], n)
+	return tables[0]
 }
 
 // wantRows checks that rows are "row 0", "row 1" and so on, each with its value.
@@ -226,16 +232,7 @@ func TestClockInTable(t *testing.T) {
 	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(`<table id="t"><caption>Clock <b></b></caption><tbody></tbody></table><script>
 		for (let i = 0; i < 30; i++) document.querySelector('tbody').insertAdjacentHTML('beforeend', '<tr><td>row ' + i + '<td>' + i * 7);
 		setInterval(() => document.querySelector('b').textContent = performance.now(), 40)</script>`)})
-	k := kindOf(recipe.Table{From: "#t", MinRows: 1})
-	v := open(t, url+"/", k, nil)
-	if v.err != nil {
-		t.Fatal(v.err)
-	}
-	tables, err := extract.Tables(v.reading, nil, k, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantRows(t, tables[0], 30)
+	wantRowsOf(t, url+"/", 30)
 }
 
 // TestNeverSettles: rows that never stop coming are read at the deadline and

@@ -6,9 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/tabfarm/tabfarm/extract"
-	"github.com/tabfarm/tabfarm/recipe"
 )
 
 // TestTimersBroughtForward: a page that waits for nothing but a timer of its own need
@@ -86,16 +83,7 @@ func TestTimerComesBeforeItsTime(t *testing.T) {
 	url := pages(t, map[string]http.HandlerFunc{"/{$}": document(fmt.Sprintf(shell, script))})
 	rows := 0
 	for try := 0; try < 5 && rows < 2; try++ {
-		k := kindOf(recipe.Table{From: "#t", MinRows: 1})
-		v := open(t, url+"/", k, nil)
-		if v.err != nil {
-			t.Fatal(v.err)
-		}
-		tables, err := extract.Tables(v.reading, nil, k, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows = len(tables[0].Rows)
+		rows = len(tableOf(t, url+"/").Rows)
 	}
 	if rows != 2 {
 		t.Error("no timer came before its time with all clocks put forward")
