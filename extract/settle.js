@@ -369,8 +369,8 @@ async function settle(need = quietNeeded, end = Infinity) {
   for (let round = 0; ; ) {
     if (state.delivered) await never(); // the deadline came first
     if (now() >= end) return;
+    if (now() - watch.last >= QUIET_STILL && (await skipTime(end))) continue;
     const idle = now() - watch.last;
-    if (idle >= QUIET_STILL && (await skipTime(end))) continue;
     if (idle < QUIET_STILL || (idle < QUIET_PROVED && !still())) {
       await pause(Math.max(QUIET_STILL - idle + 1, LOOK_EVERY));
       continue;
